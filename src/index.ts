@@ -1,0 +1,2 @@
+export * as ServiceError from "./ServiceError.ts"
+export * as Tensor from "./Tensor.ts"

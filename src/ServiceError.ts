@@ -107,6 +107,14 @@ export const Reason = Schema.Union([Unavailable, Overloaded, DeadlineExceeded, C
 export type Reason = typeof Reason.Type
 
 /**
+ * Whether a value is one of the reasons of this module.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isReason = (u: unknown): u is Reason => Reason.members.some((reason) => u instanceof reason)
+
+/**
  * A call failed outside the model.
  *
  * `service` names the service whose call failed, which is not always the one you called: retry only when it is, and

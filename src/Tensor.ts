@@ -62,9 +62,17 @@ type SizedShape<Rank extends number, Sizes extends ReadonlyArray<number> = reado
  * @category models
  * @since 0.1.0
  */
-export interface Tensor<D extends Dtype = Dtype, Rank extends number = number> {
+export type Tensor<D extends Dtype = Dtype, Rank extends number = number> = Shaped<D, Shape<Rank>>
+
+/**
+ * A tensor by the tuple of its sizes instead of its rank.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Shaped<D extends Dtype, Sizes extends ReadonlyArray<number>> {
   readonly dtype: D
-  readonly shape: Shape<Rank>
+  readonly shape: Sizes
   readonly data: Arrays[D]
 }
 

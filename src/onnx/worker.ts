@@ -1,0 +1,62 @@
+/**
+ * The thread of one replica: one session, one call at a time, closed only after the calls before it.
+ */
+import { parentPort, workerData } from "node:worker_threads"
+import type { InferenceSession, Tensor } from "onnxruntime-node"
+import { native } from "./exitGuard.ts"
+import type { Answer, Named, RawPort, Request, Start } from "./messages.ts"
+
+const port = parentPort!
+const { flags, options, path }: Start = workerData
+
+const answer = (message: Answer, transfer: ReadonlyArray<ArrayBuffer> = []) => port.postMessage(message, transfer)
+
+const detailOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
+const load = async () => {
+  const { default: ort } = await import("onnxruntime-node")
+  return { ort, session: await ort.InferenceSession.create(path, options) }
+}
+
+const ports = (metadata: ReadonlyArray<InferenceSession.ValueMetadata>): ReadonlyArray<RawPort> =>
+  metadata.map((port) =>
+    port.isTensor
+      ? { name: port.name, dtype: port.type, shape: port.shape }
+      : { name: port.name, dtype: "not a tensor", shape: [] }
+  )
+
+const serve = ({ ort, session }: Awaited<ReturnType<typeof load>>) => {
+  // Where Float16Array exists, the constructor of Tensor makes one and the addon then finds no elements in it.
+  const tensorOf = ([, type, dims, data]: Named): Tensor =>
+    type === "float16" ? { type, dims, data, location: "cpu" } as unknown as Tensor : new ort.Tensor(type, data, dims)
+  const run = async (feeds: ReadonlyArray<Named>, outputs: ReadonlyArray<string>) => {
+    const tensors: Record<string, Tensor> = {}
+    for (const feed of feeds) tensors[feed[0]] = tensorOf(feed)
+    const results = await native(flags, () => session.run(tensors, outputs))
+    const named: Array<Named> = []
+    const transfer: Array<ArrayBuffer> = []
+    for (const name in results) {
+      const { data, dims, type } = results[name] as Tensor
+      named.push([name, type as Named[1], dims, data as Named[3]])
+      transfer.push((data as Named[3]).buffer as ArrayBuffer)
+    }
+    answer({ _tag: "Done", outputs: named }, transfer)
+  }
+  const close = async () => {
+    await native(flags, () => session.release())
+    port.close()
+  }
+  let last = Promise.resolve()
+  port.on("message", (request: Request) => {
+    last = last.then(() =>
+      request._tag === "Close"
+        ? close()
+        : run(request.feeds, request.outputs ?? session.outputNames).catch((cause) =>
+          answer({ _tag: "Failed", detail: detailOf(cause) })
+        )
+    )
+  })
+  answer({ _tag: "Loaded", inputs: ports(session.inputMetadata), outputs: ports(session.outputMetadata) })
+}
+
+native(flags, load).then(serve, (cause) => answer({ _tag: "NotLoadable", detail: detailOf(cause) }))

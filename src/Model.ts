@@ -8,9 +8,10 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Schema, SchemaIssue, SchemaParser, type Scope, Stream } from "effect"
+import { Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import { Rpc, RpcGroup, RpcSchema } from "effect/rpc"
 import * as CallContext from "./internal/callContext.ts"
+import * as Payload from "./internal/payload.ts"
 import * as ServiceError from "./ServiceError.ts"
 
 /**
@@ -93,6 +94,23 @@ export interface ServiceLayer<in out Self, out E, out R> extends Layer.Layer<Sel
 }
 
 /**
+ * One method of a contract as a value, with its types erased.
+ *
+ * `success` and `error` are the schemas of the result, or of the items and the failure of a stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Definition {
+  readonly name: string
+  readonly payload: Schema.Codec<unknown, unknown>
+  readonly success: Schema.Codec<unknown, unknown>
+  readonly error: Schema.Codec<unknown, unknown>
+  readonly stream: boolean
+  readonly annotations: Context.Context<never>
+}
+
+/**
  * The class of a model service: its `Context` key, its contract, and how to implement it.
  *
  * @category models
@@ -102,12 +120,12 @@ export interface ServiceClass<in out Self, in out Name extends string, in out Rp
   extends Context.ServiceClass<Self, Name, Client<Rpcs>>
 {
   /** The methods as they are declared, by name. */
-  readonly methods: ReadonlyMap<string, Rpc.AnyWithProps>
+  readonly methods: ReadonlyMap<string, Definition>
 
   /**
    * The methods as they travel: named `<service>/<method>`, with `ServiceError` among their errors.
    */
-  readonly protocol: RpcGroup.RpcGroup<Rpcs>
+  readonly protocol: Protocol
 
   /**
    * Implements the service in this process.
@@ -128,10 +146,37 @@ export interface ServiceClass<in out Self, in out Name extends string, in out Rp
  * @category models
  * @since 0.1.0
  */
-export interface Any {
-  readonly key: string
-  readonly methods: ReadonlyMap<string, Rpc.AnyWithProps>
+// oxlint-disable-next-line no-explicit-any -- a key of any service, whose type `Identifier` recovers
+export interface Any extends Context.Key<any, any> {
+  readonly methods: ReadonlyMap<string, Definition>
+  readonly protocol: Protocol
 }
+
+/**
+ * The methods of a service of any type, as they travel.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Protocol = RpcGroup.RpcGroup<Rpc.Rpc<string, Schema.Top, Schema.Top, Schema.Top>>
+
+/**
+ * The services that the given classes are keys of.
+ *
+ * @category utility types
+ * @since 0.1.0
+ */
+export type Identifier<Service extends Any> = Service extends Context.Key<infer Self, infer _Shape> ? Self : never
+
+/**
+ * The methods of a service of any type, as a caller without static types sees them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AnyClient = Readonly<
+  Record<string, (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>>
+>
 
 /**
  * Defines a model service: a key that is unique in the application, and its methods.
@@ -178,58 +223,68 @@ export const Service = <Self>() =>
 /** The methods and handlers of a service once their types are erased; `ServiceClass` states them again. */
 type AnyMethod = (payload: unknown) => AnyEffect | AnyStream
 type AnyHandlers = Readonly<Record<string, AnyMethod>>
-type AnyClient = Readonly<Record<string, AnyMethod>>
 type AnyEffect = Effect.Effect<unknown, unknown>
 type AnyStream = Stream.Stream<unknown, unknown>
 
-const declare = (methods: ReadonlyArray<Rpc.Any>): ReadonlyMap<string, Rpc.AnyWithProps> => {
+const declare = (methods: ReadonlyArray<Rpc.Any>): ReadonlyMap<string, Definition> => {
   // Every `Rpc` carries its schemas; `Rpc.Any` only hides them from inference.
-  const byName = new Map((methods as ReadonlyArray<Rpc.AnyWithProps>).map((method) => [method._tag, method]))
+  const definitions = (methods as ReadonlyArray<Rpc.AnyWithProps>).map((rpc): Definition => {
+    const stream = RpcSchema.isStreamSchema(rpc.successSchema) ? rpc.successSchema : undefined
+    return {
+      name: rpc._tag,
+      // Contracts are plain schemas, without services of their own.
+      payload: rpc.payloadSchema as Schema.Codec<unknown, unknown>,
+      success: (stream?.success ?? rpc.successSchema) as Schema.Codec<unknown, unknown>,
+      error: (stream?.error ?? rpc.errorSchema) as Schema.Codec<unknown, unknown>,
+      stream: stream !== undefined,
+      annotations: rpc.annotations
+    }
+  })
+  const byName = new Map(definitions.map((definition) => [definition.name, definition]))
   if (byName.size !== methods.length) throw new TypeError("two methods of one service have the same name")
   return byName
 }
 
-const toProtocol = (name: string, methods: ReadonlyMap<string, Rpc.AnyWithProps>): RpcGroup.Any => {
-  const travelling = Array.from(methods.values(), (method) => {
-    const stream = RpcSchema.isStreamSchema(method.successSchema) ? method.successSchema : undefined
-    return Rpc.make(`${name}/${method._tag}`, {
-      payload: method.payloadSchema,
-      success: stream === undefined ? method.successSchema : stream.success,
-      error: Schema.Union([stream === undefined ? method.errorSchema : stream.error, ServiceError.ServiceError]),
-      stream: stream !== undefined
-    }).annotateMerge(method.annotations)
-  })
-  return RpcGroup.make(...travelling)
+const toProtocol = (name: string, methods: ReadonlyMap<string, Definition>): Protocol => {
+  const travelling = Array.from(methods.values(), (method) =>
+    Rpc.make(`${name}/${method.name}`, {
+      payload: method.payload,
+      success: method.success,
+      error: Schema.Union([method.error, ServiceError.ServiceError]),
+      stream: method.stream
+    }).annotateMerge(method.annotations))
+  // A group is invariant in its methods, whose types are erased here on purpose.
+  return RpcGroup.make(...travelling) as RpcGroup.Any as Protocol
 }
 
 const implement = (
   name: string,
-  methods: ReadonlyMap<string, Rpc.AnyWithProps>,
+  methods: ReadonlyMap<string, Definition>,
   build: AnyHandlers | Effect.Effect<AnyHandlers>
 ) =>
   Effect.gen(function*() {
     const services = yield* Effect.context<never>()
     const handlers = Effect.isEffect(build) ? yield* build : build
     const client: Record<string, AnyMethod> = {}
-    for (const [method, rpc] of methods) {
-      const handler = handlers[method]!
-      client[method] = RpcSchema.isStreamSchema(rpc.successSchema)
-        ? streamMethod(name, rpc, services, handler as (payload: unknown) => AnyStream)
-        : effectMethod(name, rpc, services, handler as (payload: unknown) => AnyEffect)
+    for (const method of methods.values()) {
+      const handler = handlers[method.name]!
+      client[method.name] = method.stream
+        ? streamMethod(name, method, services, handler as (payload: unknown) => AnyStream)
+        : effectMethod(name, method, services, handler as (payload: unknown) => AnyEffect)
     }
     return client
   })
 
 const effectMethod = (
   service: string,
-  rpc: Rpc.AnyWithProps,
+  method: Definition,
   services: Context.Context<never>,
   handler: (payload: unknown) => AnyEffect
 ) => {
-  const check = checkPayload(service, rpc)
-  const attribute = attributeReason(service, rpc._tag)
+  const check = Payload.check(service, method)
+  const attribute = attributeReason(service, method.name)
   const callContext = CallContext.make(services)
-  const span = `${service}.${rpc._tag}`
+  const span = `${service}.${method.name}`
   const run = (valid: unknown): AnyEffect =>
     Effect.updateContext<unknown, unknown, never, never>(Effect.mapError(handler(valid), attribute), callContext)
   return (payload: unknown): AnyEffect => Effect.withSpan(Effect.flatMap(check(payload), run), span, spanOptions)
@@ -237,14 +292,14 @@ const effectMethod = (
 
 const streamMethod = (
   service: string,
-  rpc: Rpc.AnyWithProps,
+  method: Definition,
   services: Context.Context<never>,
   handler: (payload: unknown) => AnyStream
 ) => {
-  const check = checkPayload(service, rpc)
-  const attribute = attributeReason(service, rpc._tag)
+  const check = Payload.check(service, method)
+  const attribute = attributeReason(service, method.name)
   const callContext = CallContext.make(services)
-  const span = `${service}.${rpc._tag}`
+  const span = `${service}.${method.name}`
   const run = (valid: unknown): AnyStream =>
     Stream.updateContext(Stream.mapError(handler(valid), attribute), callContext)
   return (payload: unknown): AnyStream =>
@@ -252,19 +307,6 @@ const streamMethod = (
 }
 
 const spanOptions = { captureStackTrace: false } as const
-
-const formatIssue = SchemaIssue.makeFormatterDefault()
-
-const checkPayload = (service: string, rpc: Rpc.AnyWithProps) => {
-  const make = SchemaParser.makeEffect(rpc.payloadSchema)
-  const refuse = (issue: SchemaIssue.Issue) =>
-    new ServiceError.ServiceError({
-      service,
-      method: rpc._tag,
-      reason: new ServiceError.InvalidPayload({ issue: formatIssue(issue) })
-    })
-  return (payload: unknown) => Effect.mapError(make(payload), refuse)
-}
 
 const attributeReason = (service: string, method: string) => (error: unknown) =>
   ServiceError.isReason(error) ? new ServiceError.ServiceError({ service, method, reason: error }) : error

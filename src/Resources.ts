@@ -244,14 +244,14 @@ export const layerMachine = (inventory: {
  */
 export const layer = <const Selves extends ReadonlyArray<unknown>>(
   layers: readonly [...{ [K in keyof Selves]: Requiring<Selves[K], unknown, unknown> }]
-): Layer.Layer<Granted<Selves[number]>, ResourcesExhausted, Machine> =>
+): Layer.Layer<{ [K in keyof Selves]: Granted<Selves[K]> }[number], ResourcesExhausted, Machine> =>
   Layer.effectContext(Effect.gen(function*() {
     const machine = yield* Machine
     const grants = yield* machine.reserve(new Map(layers.map((layer) => [layer.service.key, layer.request])))
     let context: Context.Context<never> = Context.empty()
     for (const { service } of layers) context = Context.add(context, granted(service), grants.get(service.key)!)
     // One key per layer was added above; the compiler cannot count a loop.
-    return context as Context.Context<Granted<Selves[number]>>
+    return context as Context.Context<{ [K in keyof Selves]: Granted<Selves[K]> }[number]>
   }))
 
 const bytes = (input: ByteSize.Input): number => ByteSize.toNumberUnsafe(ByteSize.fromInputUnsafe(input))

@@ -105,8 +105,20 @@ const constructors: ArrayConstructors = {
  * @category models
  * @since 0.1.0
  */
-export const dtypes: ReadonlyArray<Dtype> = ["float32", "float64", "float16", "int8", "uint8", "int16", "uint16",
-  "int32", "uint32", "int64", "uint64", "bool"]
+export const dtypes: ReadonlyArray<Dtype> = [
+  "float32",
+  "float64",
+  "float16",
+  "int8",
+  "uint8",
+  "int16",
+  "uint16",
+  "int32",
+  "uint32",
+  "int64",
+  "uint64",
+  "bool"
+]
 
 /**
  * The size of one element in bytes.

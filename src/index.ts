@@ -1,4 +1,6 @@
 export * as Model from "./Model.ts"
+export * as Remote from "./Remote.ts"
 export * as Resources from "./Resources.ts"
+export * as Serve from "./Serve.ts"
 export * as ServiceError from "./ServiceError.ts"
 export * as Tensor from "./Tensor.ts"

@@ -4,9 +4,9 @@
  * Everything here is synchronous: a call is either waiting, with a replica, or complete, and never between the two.
  */
 import { Exit } from "effect"
+import type { Tensors } from "./feeds.ts"
 import type { BadFeeds, RunFailed, SessionClosed, WorkerLost } from "./OnnxError.ts"
 import type { Replica } from "./Replica.ts"
-import type { Tensors } from "./feeds.ts"
 
 export interface Call {
   readonly feeds: Tensors

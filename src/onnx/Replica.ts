@@ -8,10 +8,10 @@ import { basename } from "node:path"
 import { Worker } from "node:worker_threads"
 import * as Tensor from "../Tensor.ts"
 import * as Arena from "./Arena.ts"
-import { guard, makeFlags } from "./exitGuard.ts"
-import { ModelNotLoadable, RunFailed, WorkerLost } from "./OnnxError.ts"
+import * as ExitGuard from "./exitGuard.ts"
 import type { Port, Tensors } from "./feeds.ts"
 import type { Answer, Named, RawPort, Request, Start } from "./messages.ts"
+import { ModelNotLoadable, RunFailed, WorkerLost } from "./OnnxError.ts"
 
 /** A call that a replica can run; `complete` is called exactly once. */
 export interface Call {
@@ -49,24 +49,31 @@ export const start = (options: Options): Effect.Effect<Replica, never, Scope.Sco
   Effect.map(Effect.acquireRelease(Effect.sync(() => open(options)), ({ close }) => close), ({ replica }) => replica)
 
 const open = ({ entry, onExit, onFree, path, index, session }: Options) => {
-  const flags = makeFlags()
-  const unguard = guard(flags)
+  const flags = ExitGuard.acquire()
   const arena = Arena.make()
   const loaded = Deferred.makeUnsafe<Signature, ModelNotLoadable | WorkerLost>()
   const exited = Deferred.makeUnsafe<WorkerLost>()
   const start: Start = { path, flags, options: session }
-  const worker = new Worker(entry, { name: `onnx ${basename(path)} ${index}`, workerData: start })
+  const worker = new Worker(entry, {
+    name: `onnx ${basename(path)} ${index}`,
+    workerData: start,
+    ...(process.execArgv.some((argument) => argument.startsWith("--input-type")) ? fileArguments : {})
+  })
   let current: Call | undefined
+  let closing = false
   let cause = "the thread ended on its own"
 
   const send = (request: Request) => worker.postMessage(request)
 
+  // A thread that waits for a call must not keep the program from ending.
+  const rest = () => {
+    if (current === undefined && !closing) worker.unref()
+  }
   const settle = (exit: Exit.Exit<Tensors, RunFailed>) => {
     const call = current
     current = undefined
     onFree(replica)
-    // A thread that waits for a call must not keep the program from ending.
-    if (current === undefined) worker.unref()
+    rest()
     call?.complete(exit)
   }
 
@@ -88,7 +95,7 @@ const open = ({ entry, onExit, onFree, path, index, session }: Options) => {
   worker.on("message", (answer: Answer) => {
     switch (answer._tag) {
       case "Loaded":
-        worker.unref()
+        rest()
         return Deferred.doneUnsafe(loaded, signature(path, answer))
       case "NotLoadable":
         return Deferred.doneUnsafe(loaded, Exit.fail(new ModelNotLoadable({ path, detail: answer.detail })))
@@ -102,7 +109,7 @@ const open = ({ entry, onExit, onFree, path, index, session }: Options) => {
     cause = error instanceof Error ? error.message : String(error)
   })
   worker.on("exit", (exitCode) => {
-    unguard()
+    ExitGuard.release(flags)
     const lost = new WorkerLost({ path, replica: index, exitCode, detail: cause })
     const call = current
     current = undefined
@@ -114,6 +121,7 @@ const open = ({ entry, onExit, onFree, path, index, session }: Options) => {
 
   const close = Effect.andThen(
     Effect.sync(() => {
+      closing = true
       worker.ref()
       send({ _tag: "Close" })
     }),
@@ -121,6 +129,9 @@ const open = ({ entry, onExit, onFree, path, index, session }: Options) => {
   )
   return { replica, close }
 }
+
+/** A thread inherits the arguments of Node, and does not start with one that says how to read a program from a string. */
+const fileArguments = { execArgv: [] }
 
 const signature = (
   path: string,

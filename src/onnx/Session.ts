@@ -15,8 +15,8 @@ import { SessionClosed, WorkerLost } from "./OnnxError.ts"
 import type { BadFeeds, ModelNotFound, ModelNotLoadable, RunFailed } from "./OnnxError.ts"
 import * as Pool from "./Pool.ts"
 import { track } from "./Progress.ts"
-import { sessionOptions } from "./sessionOptions.ts"
 import * as Replica from "./Replica.ts"
+import { sessionOptions } from "./sessionOptions.ts"
 
 /**
  * What a call of a session can fail with.
@@ -72,7 +72,7 @@ export interface Options {
   readonly threads?: number | undefined
   /** Feeds that every replica runs before it takes calls, because first runs are slow. */
   readonly warmup?: Tensors | undefined
-  /** How often a replica runs `warmup`; once by default. */
+  /** How many times a replica runs `warmup`; once by default. */
   readonly warmupRuns?: number | undefined
   /** By default CUDA where `Resources.Grant` has a GPU for the replica, else the CPU. */
   readonly executionProviders?: ReadonlyArray<string | { readonly name: string }> | undefined
@@ -84,7 +84,8 @@ const backoff = Schedule.min([Schedule.exponential(firstDelay), Schedule.spaced(
 /** Opens a session whose threads run the module `entry`. */
 export const make = Effect.fnUntraced(function*(entry: URL, location: string | URL, options: Options = {}) {
   const grant = yield* Resources.Grant
-  const { replicas = grant.replicas, warmup, warmupRuns = warmup === undefined ? 0 : 1 } = options
+  const { replicas = grant.replicas, warmup } = options
+  const warmupRuns = warmup === undefined ? 0 : options.warmupRuns ?? 1
   if (!Number.isInteger(replicas) || replicas < 1) {
     return yield* Effect.die(new RangeError(`a session needs at least one replica, not ${replicas}`))
   }
@@ -147,25 +148,28 @@ export const make = Effect.fnUntraced(function*(entry: URL, location: string | U
   }, { concurrency: "unbounded", discard: true }).pipe(Effect.onError(() => close))
 
   const { inputs, outputs } = signature
+  const session: Session = { inputs, outputs, replicas, run: runner(path, signature, pool) }
+  return session
+})
+
+const runner = (path: string, { inputs, outputs }: Replica.Signature, pool: Pool.Pool): Session["run"] => {
   const run = (feeds: Tensors, schemas?: OutputSchemas) =>
     Effect.callback<Tensors, RunError>((resume) => {
       const bad = check(path, inputs, feeds)
       if (bad !== undefined) return resume(Effect.fail(bad))
       if (schemas !== undefined) checkSchemas(path, outputs, schemas)
-      const names = schemas === undefined ? undefined : Object.keys(schemas)
       const call: Pool.Call = {
         feeds,
-        outputs: names,
-        complete: (exit) => 
-          resume(schemas === undefined ? exit : Effect.tap(exit, (results) => Effect.sync(() => checkOutputs(path, schemas, results))))
+        outputs: schemas === undefined ? undefined : Object.keys(schemas),
+        complete: (exit) =>
+          resume(schemas === undefined ? exit : Effect.tap(exit, (results) => checkOutputs(path, schemas, results)))
       }
       pool.submit(call)
       return Effect.sync(() => pool.withdraw(call))
     })
-  // The overloads say which static types the outputs have; `checkSchemas` and `checkOutputs` make that true.
-  const session: Session = { inputs, outputs, replicas, run: run as Session["run"] }
-  return session
-})
+  // `checkSchemas` and `checkOutputs` make true what the overloads say about the types of the outputs.
+  return run as Session["run"]
+}
 
 const silent = () => Effect.void
 

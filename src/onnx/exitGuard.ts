@@ -5,33 +5,64 @@
  * that is loading or running a model. So each thread has two flags in shared memory: it raises `busy` around native
  * code, and the exit of the process raises `stop` and waits until no thread is busy. A thread raises `busy` first and
  * looks at `stop` second; in the other order the process could end between the two.
+ *
+ * The flags of all threads lie in one memory, which threads inherit: the main thread also waits for the replicas of a
+ * session that was opened in a worker thread, if it called `install` before it started that worker thread.
  */
+import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads"
+
 export type Flags = Int32Array<SharedArrayBuffer>
 
 const busy = 0
 const stop = 1
+const taken = 2
 
 /** How long the exit of the process may be held up by a model that runs. After that the process aborts. */
 const limitMillis = 30_000
 
-// One listener serves all threads that this one started; it belongs to the process, not to any scope.
-const guarded = new Set<Flags>()
+const capacity = 4096
+const key = "chorale/onnx/exitGuard"
 
-export const makeFlags = (): Flags => new Int32Array(new SharedArrayBuffer(8))
+const slot = (memory: SharedArrayBuffer, index: number): Flags => new Int32Array(memory, index * 12, 3)
 
-/** Guards a thread from now on; returns how to stop guarding it, for when it has exited. */
-export const guard = (flags: Flags): () => void => {
-  if (guarded.size === 0) process.on("exit", waitForAll)
-  guarded.add(flags)
-  return () => {
-    if (guarded.delete(flags) && guarded.size === 0) process.off("exit", waitForAll)
+// The memory, the flags of this thread's replicas, and the listener belong to the process and not to any scope.
+let memory: SharedArrayBuffer | undefined
+const own = new Set<Flags>()
+
+/** Makes the exit of this thread wait for replicas; called before the first one, and before a thread that will have some. */
+export const install = (): SharedArrayBuffer => {
+  if (memory !== undefined) return memory
+  const inherited = getEnvironmentData(key)
+  memory = inherited instanceof SharedArrayBuffer ? inherited : new SharedArrayBuffer(capacity * 12)
+  setEnvironmentData(key, memory)
+  process.on("exit", waitForAll)
+  return memory
+}
+
+/** The flags of a new thread; `release` gives them back when it has exited. */
+export const acquire = (): Flags => {
+  const memory = install()
+  for (let index = 0; index < capacity; index++) {
+    const flags = slot(memory, index)
+    if (Atomics.compareExchange(flags, taken, 0, 1) === 1) continue
+    own.add(flags)
+    return flags
   }
+  throw new RangeError(`a process can have ${capacity} replicas at most`)
+}
+
+export const release = (flags: Flags): void => {
+  own.delete(flags)
+  Atomics.store(flags, busy, 0)
+  Atomics.store(flags, stop, 0)
+  Atomics.store(flags, taken, 0)
 }
 
 const waitForAll = (): void => {
-  for (const flags of guarded) Atomics.store(flags, stop, 1)
+  const all = isMainThread ? Array.from({ length: capacity }, (_, index) => slot(memory!, index)) : [...own]
+  for (const flags of all) Atomics.store(flags, stop, 1)
   const end = performance.now() + limitMillis
-  for (const flags of guarded) {
+  for (const flags of all) {
     while (Atomics.load(flags, busy) === 1 && performance.now() < end) {
       Atomics.wait(flags, busy, 1, end - performance.now())
     }

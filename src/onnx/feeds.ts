@@ -1,8 +1,9 @@
 /**
  * Checks what goes into a model and what comes out against the metadata of the model, in O(dimensions).
  */
-import { BadFeeds } from "./OnnxError.ts"
+import { Effect } from "effect"
 import * as Tensor from "../Tensor.ts"
+import { BadFeeds } from "./OnnxError.ts"
 
 /**
  * An input or output of a model: its name, dtype and dimensions as the file declares them.
@@ -91,18 +92,14 @@ export const checkSchemas = (path: string, outputs: ReadonlyArray<Port>, schemas
   }
 }
 
-/** Throws when an output came with other dimensions than its schema asks for. */
-export const checkOutputs = (
-  path: string,
-  schemas: OutputSchemas,
-  results: Tensors
-): void => {
+/** Dies when an output came with other dimensions than its schema asks for. */
+export const checkOutputs = (path: string, schemas: OutputSchemas, results: Tensors): Effect.Effect<void> => {
   for (const [name, { dimensions, dtype }] of Object.entries(schemas)) {
     const { shape } = results[name]!
-    if (!Tensor.fits(shape, dimensions)) {
-      throw unexpected(path, name, Tensor.describe(dtype, dimensions), Tensor.describe(dtype, shape))
-    }
+    if (Tensor.fits(shape, dimensions)) continue
+    return Effect.die(unexpected(path, name, Tensor.describe(dtype, dimensions), Tensor.describe(dtype, shape)))
   }
+  return Effect.void
 }
 
 const unexpected = (path: string, output: string, expected: string, actual: string) =>

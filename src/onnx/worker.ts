@@ -9,6 +9,9 @@ import type { Answer, Named, RawPort, Request, Start } from "./messages.ts"
 const port = parentPort!
 const { flags, options, path }: Start = workerData
 
+/** Node 20 refuses typed arrays in shared memory as arguments of native code. */
+const readsSharedMemory = Number.parseInt(process.versions.node) >= 22
+
 const answer = (message: Answer, transfer: ReadonlyArray<ArrayBuffer> = []) => port.postMessage(message, transfer)
 
 const detailOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
@@ -26,9 +29,13 @@ const ports = (metadata: ReadonlyArray<InferenceSession.ValueMetadata>): Readonl
   )
 
 const serve = ({ ort, session }: Awaited<ReturnType<typeof load>>) => {
-  // Where Float16Array exists, the constructor of Tensor makes one and the addon then finds no elements in it.
-  const tensorOf = ([, type, dims, data]: Named): Tensor =>
-    type === "float16" ? { type, dims, data, location: "cpu" } as unknown as Tensor : new ort.Tensor(type, data, dims)
+  const tensorOf = ([, type, dims, shared]: Named): Tensor => {
+    const data = readsSharedMemory ? shared : shared.slice()
+    // Where Float16Array exists, the constructor of Tensor makes one and the addon then finds no elements in it.
+    return type === "float16"
+      ? { type, dims, data, location: "cpu" } as unknown as Tensor
+      : new ort.Tensor(type, data, dims)
+  }
   const run = async (feeds: ReadonlyArray<Named>, outputs: ReadonlyArray<string>) => {
     const tensors: Record<string, Tensor> = {}
     for (const feed of feeds) tensors[feed[0]] = tensorOf(feed)

@@ -1,0 +1,28 @@
+/** The check that every call makes of its payload, wherever the service runs. */
+import { Effect, SchemaIssue, SchemaParser } from "effect"
+import type * as Model from "../Model.ts"
+import * as ServiceError from "../ServiceError.ts"
+
+const formatIssue = SchemaIssue.makeFormatterDefault()
+
+/** Checks a payload against the contract of a method; one that does not fit is `InvalidPayload`. */
+export const check = (service: string, method: Model.Definition) => {
+  const make = SchemaParser.makeEffect(method.payload)
+  const refuse = refusal(service, method.name)
+  return (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> =>
+    Effect.mapError(make(payload), refuse)
+}
+
+/** The error of a payload with that issue. */
+export const refusal = (service: string, method: string) => (issue: SchemaIssue.Issue): ServiceError.ServiceError =>
+  new ServiceError.ServiceError({
+    service,
+    method,
+    reason: new ServiceError.InvalidPayload({ issue: shorten(formatIssue(issue)) })
+  })
+
+// An issue quotes the value that was refused, which may be a whole picture in base64.
+const longestIssue = 1000
+
+const shorten = (text: string): string =>
+  text.length <= longestIssue ? text : `${text.slice(0, longestIssue)}... (${text.length} characters in all)`

@@ -209,6 +209,7 @@ export const Service = <Self>() =>
   methods: Rpcs
 ): ServiceClass<Self, Name, Rpcs[number]> => {
   const declared = declare(methods)
+  // @effect-diagnostics-next-line classSelfMismatch:off
   class Key extends Context.Service<Self, AnyClient>()(name) {
     static readonly methods = declared
     static readonly protocol = toProtocol(name, declared)

@@ -158,7 +158,13 @@ export interface Granted<in out Self> {
   readonly granted: (service: Self) => Self
 }
 
-const granted = <Self>(service: Context.Key<Self, unknown>) =>
+/**
+ * The key under which the grant of a service is found, for a report of what runs with how much.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const granted = <Self>(service: Context.Key<Self, unknown>): Context.Service<Granted<Self>, Grant> =>
   Context.Service<Granted<Self>, Grant>(`chorale/Resources/Granted/${service.key}`)
 
 /**

@@ -1,20 +1,20 @@
-import type { Corners, Point } from "./image.ts"
+import type { Corners, Point } from "./crop.ts"
 
 /** A line of text in a picture and the detector's mean probability inside it. */
 export type Box = { readonly corners: Corners; readonly score: number }
 
 const pixelThreshold = 0.3
 const boxThreshold = 0.6
-const unclipRatio = 1.5
+const unclipRatio = 1.6
 const smallestSide = 3
 
 /**
  * The lines of text in the detector's map of probabilities, in the pixels of the picture.
  *
- * `map` is row-major and `columns` wide; `scale` is the map's size over the picture's, and what lies beyond the
- * picture's `width` and `height` is cut off. This is the post-processing of DB (Liao et al. 2020): pixels above a
- * threshold, their connected components, the smallest rectangle around each, made larger by
- * area * 1.5 / perimeter because the detector is trained on shrunken text.
+ * `map` is row-major and `columns` wide; `scale` is what `detectorInput` gave; `width` and `height` are the picture's.
+ * This is the post-processing of DB (Liao et al. 2020): pixels above a threshold, their connected components, the
+ * smallest rectangle around each, made larger on all sides by area * 1.6 / perimeter because the detector is trained on
+ * shrunken text, and cut off at the edges of the picture.
  */
 export const findBoxes = (map: Float32Array, { columns, height, scale, width }: {
   readonly columns: number
@@ -22,16 +22,20 @@ export const findBoxes = (map: Float32Array, { columns, height, scale, width }: 
   readonly width: number
   readonly height: number
 }): ReadonlyArray<Box> => {
-  const rows = Math.floor(map.length / columns)
+  const probabilities: Probabilities = {
+    data: map,
+    stride: columns,
+    rows: Math.min(Math.floor(map.length / columns), Math.ceil(height * scale)),
+    columns: Math.min(columns, Math.ceil(width * scale))
+  }
   const boxes: Array<Box> = []
-  for (const outline of componentsOf(map, rows, columns)) {
+  for (const outline of outlinesOf(probabilities)) {
     const rectangle = smallestRectangle(convexHull(outline))
     if (Math.min(rectangle.width, rectangle.height) < smallestSide) continue
-    const score = meanInside(map, rows, columns, cornersOf(rectangle))
+    const score = meanInside(probabilities, cornersOf(rectangle))
     if (score < boxThreshold) continue
     const margin = rectangle.width * rectangle.height * unclipRatio / (2 * (rectangle.width + rectangle.height))
     const larger = { ...rectangle, width: rectangle.width + 2 * margin, height: rectangle.height + 2 * margin }
-    if (Math.min(larger.width, larger.height) < smallestSide + 2) continue
     const toPicture = ([x, y]: Point): Point => [clamp(x / scale, width), clamp(y / scale, height)]
     const [topLeft, topRight, bottomRight, bottomLeft] = cornersOf(larger)
     boxes.push({
@@ -42,16 +46,23 @@ export const findBoxes = (map: Float32Array, { columns, height, scale, width }: 
   return boxes
 }
 
+type Probabilities = {
+  readonly data: Float32Array
+  readonly stride: number
+  readonly rows: number
+  readonly columns: number
+}
+
 const clamp = (value: number, highest: number) => Math.min(highest, Math.max(0, value))
 
 /**
- * The outline of each 8-connected component of pixels above the threshold, as the corners of its outermost pixels in
- * every row, top to bottom. Runs of pixels are joined with those they touch in the row above by union-find.
+ * The outline of each 8-connected component of pixels above the threshold: in every row the corners of its first and
+ * last pixel. Runs of pixels are joined with those they touch in the row above by union-find.
  */
-const componentsOf = (map: Float32Array, rows: number, columns: number): Iterable<Array<Point>> => {
+const outlinesOf = ({ columns, data, rows, stride }: Probabilities): Iterable<Array<Point>> => {
   const starts: Array<number> = []
   const ends: Array<number> = []
-  const places: Array<number> = []
+  const rowOf: Array<number> = []
   const parents: Array<number> = []
   const root = (run: number): number => {
     let current = run
@@ -61,33 +72,39 @@ const componentsOf = (map: Float32Array, rows: number, columns: number): Iterabl
   let above = 0
   for (let row = 0; row < rows; row++) {
     const first = starts.length
-    const offset = row * columns
+    const offset = row * stride
     for (let column = 0; column < columns; column++) {
-      if (map[offset + column]! <= pixelThreshold) continue
+      if (!(data[offset + column]! > pixelThreshold)) continue
       const start = column
-      while (column < columns && map[offset + column]! > pixelThreshold) column++
+      while (column < columns && data[offset + column]! > pixelThreshold) column++
       const run = starts.length
       starts.push(start)
       ends.push(column)
-      places.push(row)
+      rowOf.push(row)
       parents.push(run)
       while (above < first && ends[above]! < start) above++
-      for (let other = above; other < first && starts[other]! <= column; other++) {
-        parents[root(run)] = root(other)
-      }
+      for (let other = above; other < first && starts[other]! <= column; other++) parents[root(run)] = root(other)
     }
     above = first
   }
   const outlines = new Map<number, Array<Point>>()
   for (let run = 0; run < starts.length; run++) {
     const key = root(run)
-    let outline = outlines.get(key)
-    if (outline === undefined) outlines.set(key, outline = [])
-    const row = places[run]!
-    outline.push([starts[run]!, row], [starts[run]!, row + 1], [ends[run]!, row], [ends[run]!, row + 1])
+    const row = rowOf[run]!
+    const outline = outlines.get(key)
+    if (outline === undefined) outlines.set(key, pixelCorners(row, starts[run]!, ends[run]!))
+    else if (outline.at(-1)![1] === row + 1) outline.splice(-2, 2, [ends[run]!, row], [ends[run]!, row + 1])
+    else outline.push(...pixelCorners(row, starts[run]!, ends[run]!))
   }
   return outlines.values()
 }
+
+const pixelCorners = (row: number, start: number, end: number): Array<Point> => [
+  [start, row],
+  [start, row + 1],
+  [end, row],
+  [end, row + 1]
+]
 
 /** Andrew's monotone chain. */
 const convexHull = (points: Array<Point>): ReadonlyArray<Point> => {
@@ -168,27 +185,26 @@ const cornersOf = ({ center, direction: [x, y], height, width }: Rectangle): Cor
   return [corner(-1, -1), corner(1, -1), corner(1, 1), corner(-1, 1)]
 }
 
-const meanInside = (map: Float32Array, rows: number, columns: number, corners: Corners): number => {
-  const ys = corners.map((corner) => corner[1])
-  const first = Math.max(0, Math.floor(Math.min(...ys)))
-  const last = Math.min(rows - 1, Math.ceil(Math.max(...ys)) - 1)
+/** The mean of the pixels whose centers are inside a convex quadrilateral. */
+const meanInside = ({ columns, data, rows, stride }: Probabilities, corners: Corners): number => {
+  const heights = corners.map((corner) => corner[1])
+  const last = Math.min(rows - 1, Math.ceil(Math.max(...heights)))
   let total = 0
   let count = 0
-  for (let row = first; row <= last; row++) {
+  for (let row = Math.max(0, Math.floor(Math.min(...heights))); row <= last; row++) {
     let left = Infinity
     let right = -Infinity
     for (let index = 0; index < 4; index++) {
       const [x1, y1] = corners[index]!
       const [x2, y2] = corners[(index + 1) % 4]!
-      const y = clamp(row + 0.5 - Math.min(y1, y2), Math.abs(y2 - y1)) + Math.min(y1, y2)
-      if (Math.abs(y - row - 0.5) > 0.5 || y1 === y2) continue
-      const x = x1 + (x2 - x1) * (y - y1) / (y2 - y1)
+      if (y1 <= row + 0.5 === y2 <= row + 0.5) continue
+      const x = x1 + (x2 - x1) * (row + 0.5 - y1) / (y2 - y1)
       left = Math.min(left, x)
       right = Math.max(right, x)
     }
     const end = Math.min(columns, Math.round(right))
     for (let column = Math.max(0, Math.round(left)); column < end; column++) {
-      total += map[row * columns + column]!
+      total += data[row * stride + column]!
       count++
     }
   }

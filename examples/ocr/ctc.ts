@@ -13,7 +13,7 @@ export const parseDictionary = (text: string): ReadonlyArray<string> => {
 }
 
 /**
- * The most probable character of each step, repeats merged and blanks left out.
+ * The most probable character of each step, without repeats, blanks, and spaces at the ends.
  *
  * `probabilities` is row-major, one row per step and one column per entry of the dictionary. A row must sum to 1: the
  * search of a row ends at the first entry above a half.
@@ -41,5 +41,5 @@ export const decodeText = (probabilities: Float32Array, dictionary: ReadonlyArra
     }
     previous = best
   }
-  return { text, confidence: kept === 0 ? 0 : total / kept }
+  return { text: text.trim(), confidence: kept === 0 ? 0 : total / kept }
 }

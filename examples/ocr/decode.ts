@@ -1,31 +1,31 @@
+/** Picture files to pixels. */
 import sharp from "sharp"
 import type { Image } from "./image.ts"
 
-/** The longest side of a picture that is decoded, in pixels. */
-export const longestSide = 16_384
-
-/** The most pixels of a picture that is decoded. */
-export const mostPixels = 64_000_000
-
-/** A picture, or the reason for which the bytes do not hold one that can be read. */
+/** A picture, or the reason for which the bytes cannot be read as one. */
 export type Decoded =
   | { readonly ok: true; readonly image: Image }
   | { readonly ok: false; readonly reason: "empty" | "not an image" | "too large" | "damaged" }
 
+const longestSide = 16_384
+const mostPixels = 64_000_000
+const signatures = /^(\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|II\*|MM.\*|.{4}ftyp)/s
+
 /**
- * Decodes an image file to upright RGB, transparency on white.
+ * Decodes a JPEG, PNG, WebP, GIF, TIFF or AVIF file to upright RGB, transparency on white, off the main thread.
  *
- * The size in the file's header is checked before any pixel is decoded, and a file that ends early or holds invalid
- * data is `"damaged"` rather than partly grey. Runs on libuv's threads.
+ * A picture of more than 64 megapixels, or with a side of more than 16,384 pixels, is refused by the size in its header,
+ * before any pixel is decoded. One that ends early or holds invalid data is refused rather than partly grey.
  */
 export const decodeImage = async (bytes: Uint8Array): Promise<Decoded> => {
   if (bytes.length === 0) return { ok: false, reason: "empty" }
+  if (!signatures.test(String.fromCharCode(...bytes.subarray(0, 16)))) return { ok: false, reason: "not an image" }
   const header = await sharp(bytes, { limitInputPixels: false }).metadata().catch(() => undefined)
-  if (header === undefined || header.width * header.height === 0) return { ok: false, reason: "not an image" }
+  if (header === undefined) return { ok: false, reason: "damaged" }
   if (Math.max(header.width, header.height) > longestSide || header.width * header.height > mostPixels) {
     return { ok: false, reason: "too large" }
   }
-  const decoded = await sharp(bytes, { autoOrient: true, failOn: "truncated", limitInputPixels: mostPixels })
+  const decoded = await sharp(bytes, { autoOrient: true, failOn: "warning", limitInputPixels: mostPixels })
     .flatten({ background: "white" })
     .toColourspace("srgb")
     .raw()
@@ -33,5 +33,6 @@ export const decodeImage = async (bytes: Uint8Array): Promise<Decoded> => {
     .catch(() => undefined)
   if (decoded === undefined) return { ok: false, reason: "damaged" }
   const { data, info } = decoded
-  return { ok: true, image: { dtype: "uint8", shape: [info.height, info.width, info.channels], data } }
+  const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return { ok: true, image: { dtype: "uint8", shape: [info.height, info.width, 3], data: pixels } }
 }

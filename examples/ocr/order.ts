@@ -1,4 +1,4 @@
-import type { Corners } from "./image.ts"
+import type { Corners } from "./crop.ts"
 
 /** Something with a place in a picture; `turned` says that its text was found to be upside down. */
 export type Placed = { readonly corners: Corners; readonly turned?: boolean }

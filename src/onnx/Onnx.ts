@@ -5,7 +5,9 @@
  * one call at a time, and keeps the rest in one queue. A call that is interrupted while it waits leaves the queue; one
  * that runs cannot be stopped, and its replica takes the next call when it is done.
  *
- * The exit of the process waits up to 30 seconds for models that are running, because Node would abort otherwise.
+ * The exit of the process waits up to 30 seconds for models that are loading or running, because Node would abort
+ * otherwise. It cannot wait for a session that was opened in a worker thread of your own and is still running: close that
+ * thread's scope before you end the thread or the process.
  *
  * @since 0.1.0
  */
@@ -53,6 +55,17 @@ export const session = (
 /**
  * A layer for a session that several services use: those that are given the same layer share its replicas.
  *
+ * **Example** (One model behind two services)
+ *
+ * ```ts
+ * import { Onnx } from "chorale/onnx"
+ * import { Context } from "effect"
+ *
+ * export class Embeddings extends Context.Service<Embeddings, Onnx.Session>()("app/Embeddings") {
+ *   static readonly layer = Onnx.layer(Embeddings, "embeddings.onnx", { replicas: 2 })
+ * }
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -67,6 +80,16 @@ export const layer = <Self>(
  *
  * A replica that is gone or closed is `Unavailable`, which a caller may retry. Feeds that do not fit the model, and a
  * model that fails on feeds that do, are bugs of the service and become defects.
+ *
+ * **Example** (A handler)
+ *
+ * ```ts
+ * import type { Tensor } from "chorale"
+ * import { Onnx } from "chorale/onnx"
+ *
+ * export const embed = (session: Onnx.Session) => (text: Tensor.Tensor<"int64", 2>) =>
+ *   session.run({ text }).pipe(Onnx.orUnavailable)
+ * ```
  *
  * @category combinators
  * @since 0.1.0

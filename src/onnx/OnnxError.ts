@@ -32,7 +32,11 @@ export class ModelNotLoadable extends Schema.TaggedError<ModelNotLoadable>()("Mo
   detail: Schema.String
 }) {
   override get message(): string {
-    return `The model ${this.path} cannot be loaded: ${this.detail}`
+    const hint = this.detail.includes("Failed to load shared library")
+      ? ". The CUDA libraries are fetched by the install script of onnxruntime-node: allow it and install again, " +
+        "or run without a GPU"
+      : ""
+    return `The model ${this.path} cannot be loaded: ${this.detail}${hint}`
   }
 }
 

@@ -9,8 +9,9 @@ import type { Answer, Named, RawPort, Request, Start } from "./messages.ts"
 const port = parentPort!
 const { flags, options, path }: Start = workerData
 
-/** Node 20 refuses typed arrays in shared memory as arguments of native code. */
-const readsSharedMemory = Number.parseInt(process.versions.node) >= 22
+/** Node before 22.21, and 24 before 24.9, refuses typed arrays in shared memory as arguments of native code. */
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
+const readsSharedMemory = major === 22 ? minor >= 21 : major === 24 ? minor >= 9 : major > 24
 
 const answer = (message: Answer, transfer: ReadonlyArray<ArrayBuffer> = []) => port.postMessage(message, transfer)
 

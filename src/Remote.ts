@@ -93,7 +93,9 @@ const requireContentType = (response: HttpClientResponse.HttpClientResponse) =>
       reason: new HttpClientError.DecodeError({
         request: response.request,
         response,
-        description: `it answered ${response.headers["content-type"] ?? "without content-type"}, not ${Wire.contentType}`
+        description: `it answered ${
+          response.headers["content-type"] ?? "without content-type"
+        }, not ${Wire.contentType}`
       })
     })
 

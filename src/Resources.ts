@@ -225,7 +225,9 @@ export const layerMachine = (inventory: {
         const held = Array.from(reserved).flat()
         const planned = Plan.make(Array.from(requests, ([service, request]) => toAsk(service, request)), held, size)
         if (planned._tag === "Short") {
-          return Effect.fail(new ResourcesExhausted({ demands: planned.demands, inventory: size, short: planned.short }))
+          return Effect.fail(
+            new ResourcesExhausted({ demands: planned.demands, inventory: size, short: planned.short })
+          )
         }
         reserved.add(planned.shares)
         return Effect.succeed(planned.shares)
@@ -272,7 +274,15 @@ const toAsk = (service: string, request: Request): Plan.Ask => {
   if (!(Number.isInteger(min) && Number.isInteger(max) && 1 <= min && min <= max)) {
     throw new RangeError(`${service}: replicas must be whole numbers with 1 <= min <= max, not ${min} and ${max}`)
   }
-  return { service, cpu, memory: request.memory === undefined ? 0 : bytes(request.memory), gpu, gpuType, least: min, most: max }
+  return {
+    service,
+    cpu,
+    memory: request.memory === undefined ? 0 : bytes(request.memory),
+    gpu,
+    gpuType,
+    least: min,
+    most: max
+  }
 }
 
 const toGrant = (share: Plan.Share): Grant => ({

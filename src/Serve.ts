@@ -52,7 +52,9 @@ export const http = <const Services extends ReadonlyArray<Model.Any>>(
   services: Services,
   options: { readonly maxBodySize?: ByteSize.Input } = {}
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ServicesOf<Services>> => {
-  const guard = guardWith(options.maxBodySize === undefined ? defaultMaxBodySize : ByteSize.fromInputUnsafe(options.maxBodySize))
+  const guard = guardWith(
+    options.maxBodySize === undefined ? defaultMaxBodySize : ByteSize.fromInputUnsafe(options.maxBodySize)
+  )
   return Layer.mergeAll(methodRoutes(services, guard), rpcRoute(services, guard), healthRoutes, otherRoutes(services))
 }
 
@@ -92,7 +94,9 @@ const rpcRoute = <Services extends ReadonlyArray<Model.Any>>(
   })).pipe(Layer.provide(Wire.serialization))
 
 // A contract has plain schemas, so serving it needs nothing but its service; the erased protocol does not say so.
-type PlainProtocol = RpcGroup.RpcGroup<Rpc.Rpc<string, Schema.Codec<unknown>, Schema.Codec<unknown>, Schema.Codec<unknown>>>
+type PlainProtocol = RpcGroup.RpcGroup<
+  Rpc.Rpc<string, Schema.Codec<unknown>, Schema.Codec<unknown>, Schema.Codec<unknown>>
+>
 
 const mergeProtocols = (services: ReadonlyArray<Model.Any>): PlainProtocol =>
   RpcGroup.make().merge(...services.map((service) => service.protocol)) as RpcGroup.Any as PlainProtocol
@@ -129,7 +133,9 @@ const healthRoutes = HttpRouter.use(Effect.fnUntraced(function*(router) {
 
 /** What is no route gets an answer that says which routes there are. */
 const otherRoutes = (services: ReadonlyArray<Model.Any>) => {
-  const paths = services.flatMap((service) => Array.from(service.methods.values(), (method) => methodPath(service, method)))
+  const paths = services.flatMap((service) =>
+    Array.from(service.methods.values(), (method) => methodPath(service, method))
+  )
   const offer = paths.map((path) => `POST ${path}`).join(", ")
   return HttpRouter.add("*", "/*", (request) => {
     const path = request.url.split("?", 1)[0]!

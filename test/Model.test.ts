@@ -164,7 +164,11 @@ describe("Model", () => {
             count === 8 ? Deferred.succeed(open, undefined) : Deferred.await(open))
       })
       yield* Barrier.use((barrier) =>
-        Effect.all(Array.from({ length: 8 }, () => barrier.arrive()), { concurrency: "unbounded" })
+        Effect.all(
+          Array.from({ length: 8 }, () =>
+            barrier.arrive()),
+          { concurrency: "unbounded" }
+        )
       ).pipe(Effect.provide(live))
       assert.strictEqual(yield* Ref.get(arrived), 8)
     }))

@@ -20,9 +20,12 @@ const grants = (leftRequest: Resources.Request, rightRequest: Resources.Request)
   const leftLive = left.pipe(Resources.require(leftRequest))
   const rightLive = right.pipe(Resources.require(rightRequest))
   return Effect.all([Left.use((left) => left.grant()), Right.use((right) => right.grant())]).pipe(
-    Effect.provide(Layer.mergeAll(leftLive, rightLive)),
-    Effect.provide(Resources.layer([leftLive, rightLive])),
-    Effect.provide(machine)
+    Effect.provide(
+      Layer.mergeAll(leftLive, rightLive).pipe(
+        Layer.provide(Resources.layer([leftLive, rightLive])),
+        Layer.provide(machine)
+      )
+    )
   )
 }
 

@@ -148,7 +148,8 @@ describe("Serve.http", () => {
       const { hostname, port } = new URL(url)
       yield* Effect.callback<void>((resume) => {
         const socket = connect(Number(port), hostname, () => {
-          const head = "POST /test/Echo/bytes HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 1000\r\n\r\n"
+          const head =
+            "POST /test/Echo/bytes HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 1000\r\n\r\n"
           socket.write(`${head}half`, () => socket.destroy())
         })
         socket.on("close", () => resume(Effect.void))

@@ -1,7 +1,8 @@
 /** Reads the body of a request as the payload of a method. */
-import { Data, Effect, Equal, Schema, SchemaAST } from "effect"
+import { Data, Effect, Schema, SchemaAST } from "effect"
 import { HttpServerRequest } from "effect/http"
 import type { HttpServerError } from "effect/http"
+import { isBytes } from "../internal/bytesCodec.ts"
 import * as Payload from "../internal/payload.ts"
 import type * as Model from "../Model.ts"
 import type { ServiceError } from "../ServiceError.ts"
@@ -65,9 +66,3 @@ const findBytesField = (payload: Schema.Constraint): string | undefined => {
   const { name, type } = ast.propertySignatures[0]!
   return typeof name === "string" && isBytes(type) ? name : undefined
 }
-
-/** Whether a schema is `Schema.Uint8Array`, with or without checks. */
-const isBytes = (ast: SchemaAST.AST): boolean =>
-  SchemaAST.isDeclaration(ast) && Equal.equals(ast.annotations?.["representation"], bytesRepresentation)
-
-const bytesRepresentation = Schema.Uint8Array.ast.annotations?.["representation"]

@@ -16,8 +16,10 @@ export const make = (service: string, method: Model.Definition, client: Model.An
   const answer = method.stream ? answerStream(method) : answerOnce(method)
   return Body.reader(service, method).pipe(
     Effect.flatMap((payload) => answer(call(payload))),
-    Effect.catchTag("Refused", ({ failure }) => Effect.succeed(Answer.toResponse(failure))),
-    Effect.catchTag("ServiceError", (error) => Effect.succeed(Answer.toResponse(Answer.fromServiceError(error))))
+    Effect.catchTags({
+      Refused: ({ failure }) => Effect.succeed(Answer.toResponse(failure)),
+      ServiceError: (error) => Effect.succeed(Answer.toResponse(Answer.fromServiceError(error)))
+    })
   )
 }
 

@@ -21,9 +21,8 @@ const carried: ReadonlyArray<Carry> = [
 ]
 
 /** The services of a layer, with what the fiber that calls it carries. */
-export const make =
-  (services: Context.Context<never>) => (caller: Context.Context<never>): Context.Context<never> => {
-    let context = services
-    for (const carry of carried) context = carry(caller, context)
-    return context
-  }
+export const make = (services: Context.Context<never>) => (caller: Context.Context<never>): Context.Context<never> => {
+  let context = services
+  for (const carry of carried) context = carry(caller, context)
+  return context
+}

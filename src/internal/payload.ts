@@ -9,8 +9,7 @@ const formatIssue = SchemaIssue.makeFormatterDefault()
 export const check = (service: string, method: Model.Definition) => {
   const make = SchemaParser.makeEffect(method.payload)
   const refuse = refusal(service, method.name)
-  return (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> =>
-    Effect.mapError(make(payload), refuse)
+  return (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> => Effect.mapError(make(payload), refuse)
 }
 
 /** The error of a payload with that issue. */

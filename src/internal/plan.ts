@@ -54,7 +54,10 @@ export const make = (asks: ReadonlyArray<Ask>, held: ReadonlyArray<Share>, inven
     return true
   }
   // Services that name a GPU type choose first, so that others do not take the only device that fits them.
-  const specificFirst = [...asks.filter((ask) => ask.gpuType !== undefined), ...asks.filter((ask) => ask.gpuType === undefined)]
+  const specificFirst = [
+    ...asks.filter((ask) => ask.gpuType !== undefined),
+    ...asks.filter((ask) => ask.gpuType === undefined)
+  ]
   for (const ask of specificFirst) {
     for (let replica = 0; replica < ask.least; replica++) grant(ask)
   }
@@ -76,8 +79,13 @@ export const table = (demands: ReadonlyArray<Demand>, inventory: Inventory): Rea
   const total = (amount: (demand: Demand) => number) =>
     demands.reduce((sum, demand) => sum + demand.replicas * amount(demand), 0)
   const rows = [
-    ...demands.map((demand) => [demand.service, `${demand.replicas} x (${amounts(demand.cpu, demand.memory, demand.gpu)})`]),
-    ["asked in all", amounts(total((demand) => demand.cpu), total((demand) => demand.memory), total((demand) => demand.gpu))],
+    ...demands.map((
+      demand
+    ) => [demand.service, `${demand.replicas} x (${amounts(demand.cpu, demand.memory, demand.gpu)})`]),
+    [
+      "asked in all",
+      amounts(total((demand) => demand.cpu), total((demand) => demand.memory), total((demand) => demand.gpu))
+    ],
     ["the machine", amounts(inventory.cpu, inventory.memory, inventory.gpus.length)]
   ] as const
   const width = Math.max(...rows.map(([name]) => name.length))
@@ -85,7 +93,9 @@ export const table = (demands: ReadonlyArray<Demand>, inventory: Inventory): Rea
 }
 
 const amounts = (cpu: number, memory: number, gpu: number): string =>
-  `cpu ${Number(cpu.toFixed(3))}, memory ${ByteSize.format(ByteSize.bytes(Math.ceil(memory)), { system: "binary" })}, gpu ${gpu}`
+  `cpu ${Number(cpu.toFixed(3))}, memory ${
+    ByteSize.format(ByteSize.bytes(Math.ceil(memory)), { system: "binary" })
+  }, gpu ${gpu}`
 
 const remaining = (inventory: Inventory, held: ReadonlyArray<Share>): Room => {
   const taken = new Set(held.flatMap((share) => share.gpus.flat()))

@@ -1,12 +1,16 @@
 import { Model, Remote, Resources, type ServiceError, Tensor } from "chorale"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, type Layer, Schema, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { Rpc } from "effect/rpc"
 import type { Equal, Expect } from "./Equal.ts"
 
 class Blurred extends Schema.TaggedError<Blurred>()("Blurred", {}) {}
 class Detector extends Model.Service<Detector>()("Detector", [
-  Rpc.make("detect", { payload: { image: Tensor.schema("uint8", ["h", "w", 3]) }, success: Schema.Int, error: Blurred }),
+  Rpc.make("detect", {
+    payload: { image: Tensor.schema("uint8", ["h", "w", 3]) },
+    success: Schema.Int,
+    error: Blurred
+  }),
   Rpc.make("watch", { success: Schema.Int, error: Blurred, stream: true })
 ]) {}
 class Reader extends Model.Service<Reader>()("Reader", [Rpc.make("read", { success: Schema.Int })]) {}
@@ -23,9 +27,11 @@ export type SoHasAStream = Expect<Equal<Stream.Error<typeof watch>, Blurred | Se
 
 const ReaderLive = Reader.toLayer(Effect.gen(function*() {
   const detector = yield* Detector
-  return { read: Effect.fnUntraced(function*() {
-    return yield* detector.detect({ image }).pipe(Effect.catchTag("Blurred", () => Effect.succeed(0)))
-  }) }
+  return {
+    read: Effect.fnUntraced(function*() {
+      return yield* detector.detect({ image }).pipe(Effect.catchTag("Blurred", () => Effect.succeed(0)))
+    })
+  }
 }))
 
 export type DependenciesAreInferred = Expect<Equal<Layer.Services<typeof ReaderLive>, Detector>>

@@ -1,0 +1,200 @@
+/**
+ * Messages as bytes: a small JSON head, and the tensors and files of the message behind it as they are.
+ *
+ * A frame is, in little-endian order: its length in bytes (u32), the length of its head (u32), the number of its
+ * attachments (u32), zero (u32), the length of each attachment (u32 each), the head, and the attachments, each of these
+ * parts padded to 8 bytes. The head is `{ "m": message, "b": paths, "z": paths }`: `b` says where in the message each
+ * attachment belongs and `z` where a negative zero does, which JSON cannot write.
+ */
+import { Data } from "effect"
+
+/** Bytes that are no frame, or a frame over the limit. */
+export class FrameError extends Data.TaggedError("FrameError")<{ readonly message: string }> {}
+
+type Path = ReadonlyArray<string | number>
+
+const fixed = 16
+
+const padded = (length: number): number => (length + 7) & ~7
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true })
+
+/** Writes messages as one buffer of frames. */
+export const encode = (messages: ReadonlyArray<unknown>): Uint8Array<ArrayBuffer> => {
+  const parts = messages.map(toParts)
+  const result = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let offset = 0
+  for (const { attachments, head, length } of parts) {
+    const view = new DataView(result.buffer, offset, length)
+    view.setUint32(0, length, true)
+    view.setUint32(4, head.byteLength, true)
+    view.setUint32(8, attachments.length, true)
+    attachments.forEach((attachment, index) => view.setUint32(fixed + 4 * index, attachment.byteLength, true))
+    let position = offset + padded(fixed + 4 * attachments.length)
+    result.set(head, position)
+    position += padded(head.byteLength)
+    for (const attachment of attachments) {
+      result.set(attachment, position)
+      position += padded(attachment.byteLength)
+    }
+    offset += length
+  }
+  return result
+}
+
+const toParts = (message: unknown) => {
+  const { attachments, bytesAt, value, zerosAt } = detach(message)
+  const head = encoder.encode(JSON.stringify({ m: value, b: bytesAt, z: zerosAt }))
+  const lengths = attachments.reduce((sum, { byteLength }) => sum + padded(byteLength), 0)
+  const length = padded(fixed + 4 * attachments.length) + padded(head.byteLength) + lengths
+  if (length > 0xffff_ffff) {
+    throw new FrameError({ message: `a message of ${length} bytes is over the 4 GiB of a frame` })
+  }
+  return { attachments, head, length }
+}
+
+/** The message with null in place of bytes, and where they were. What holds no bytes is not copied. */
+const detach = (message: unknown) => {
+  const attachments: Array<Uint8Array> = []
+  const bytesAt: Array<Path> = []
+  const zerosAt: Array<Path> = []
+  const path: Array<string | number> = []
+  const visit = (value: unknown): unknown => {
+    if (typeof value === "number") {
+      if (Object.is(value, -0)) zerosAt.push(path.slice())
+      return value
+    }
+    if (typeof value !== "object" || value === null) return value
+    if (value instanceof Uint8Array) {
+      attachments.push(value)
+      bytesAt.push(path.slice())
+      return null
+    }
+    return Array.isArray(value) ? visitArray(value) : visitObject(value)
+  }
+  const visitArray = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> => {
+    let copy: Array<unknown> | undefined
+    for (let index = 0; index < values.length; index++) {
+      path.push(index)
+      const visited = visit(values[index])
+      path.pop()
+      if (visited !== values[index]) (copy ??= values.slice())[index] = visited
+    }
+    return copy ?? values
+  }
+  const visitObject = (value: object): object => {
+    let copy: Record<string, unknown> | undefined
+    for (const [key, field] of Object.entries(value)) {
+      path.push(key)
+      const visited = visit(field)
+      path.pop()
+      if (visited !== field) (copy ??= { ...value })[key] = visited
+    }
+    return copy ?? value
+  }
+  return { value: visit(message), attachments, bytesAt, zerosAt }
+}
+
+/** Takes bytes as they arrive and gives the messages of every frame that is complete. */
+export const makeDecoder = (maxFrameSize: number): (chunk: Uint8Array) => ReadonlyArray<unknown> => {
+  let waiting: Array<Uint8Array> = []
+  let available = 0
+  let needed = 4
+  return (chunk) => {
+    waiting.push(chunk)
+    available += chunk.byteLength
+    const messages: Array<unknown> = []
+    while (available >= needed) {
+      const bytes = join(waiting, available)
+      const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+      if (length < fixed || length > maxFrameSize) {
+        throw new FrameError({ message: `a frame of ${length} bytes is not within ${fixed} and ${maxFrameSize}` })
+      }
+      waiting = [bytes]
+      needed = length
+      if (available < length) break
+      messages.push(decode(bytes.subarray(0, length)))
+      const rest = bytes.subarray(length)
+      waiting = rest.byteLength === 0 ? [] : [rest]
+      available = rest.byteLength
+      needed = 4
+    }
+    return messages
+  }
+}
+
+/** One buffer with all chunks. Nothing is set aside for what a frame only claims to hold. */
+const join = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
+  if (chunks.length === 1) return chunks[0]!
+  const joined = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    joined.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return joined
+}
+
+const malformed = (what: string) => new FrameError({ message: `the frame is malformed: ${what}` })
+
+const decode = (bytes: Uint8Array): unknown => {
+  const frame = bytes.byteOffset % 8 === 0 ? bytes : Uint8Array.from(bytes)
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
+  const headLength = view.getUint32(4, true)
+  const count = view.getUint32(8, true)
+  let offset = padded(fixed + 4 * count)
+  if (offset + headLength > frame.byteLength) throw malformed("its head is longer than itself")
+  const head = parseHead(frame.subarray(offset, offset + headLength))
+  offset += padded(headLength)
+  if (head.b.length !== count) throw malformed("it has another number of attachments than places for them")
+  let message = head.m
+  for (let index = 0; index < count; index++) {
+    const length = view.getUint32(fixed + 4 * index, true)
+    if (offset + length > frame.byteLength) throw malformed("its attachments are longer than itself")
+    message = replace(message, head.b[index]!, null, frame.subarray(offset, offset + length))
+    offset += padded(length)
+  }
+  if (offset !== frame.byteLength) throw malformed("its parts do not add up to its length")
+  for (const path of head.z) message = replace(message, path, 0, -0)
+  return message
+}
+
+const parseHead = (
+  bytes: Uint8Array
+): { readonly m: unknown; readonly b: ReadonlyArray<Path>; readonly z: ReadonlyArray<Path> } => {
+  let head: unknown
+  try {
+    head = JSON.parse(decoder.decode(bytes))
+  } catch {
+    throw malformed("its head is not JSON")
+  }
+  if (typeof head !== "object" || head === null || !("m" in head && "b" in head && "z" in head)) {
+    throw malformed("its head is incomplete")
+  }
+  if (!isPaths(head.b) || !isPaths(head.z)) throw malformed("it names no places")
+  return { m: head.m, b: head.b, z: head.z }
+}
+
+const isPaths = (u: unknown): u is ReadonlyArray<Path> =>
+  Array.isArray(u) &&
+  u.every((path) => Array.isArray(path) && path.every((key) => typeof key === "string" || typeof key === "number"))
+
+/** Puts a value where a frame says, which must hold the placeholder and be the message's own. */
+const replace = (message: unknown, path: Path, placeholder: unknown, value: unknown): unknown => {
+  if (path.length === 0) {
+    if (message !== placeholder) throw malformed("it names a place that is taken")
+    return value
+  }
+  let holder = message
+  for (const key of path.slice(0, -1)) holder = own(holder, key)
+  const last = path[path.length - 1]!
+  if (own(holder, last) !== placeholder) throw malformed("it names a place that is taken")
+  Object.defineProperty(holder, last, { value, writable: true, enumerable: true, configurable: true })
+  return message
+}
+
+const own = (holder: unknown, key: string | number): unknown => {
+  if (typeof holder !== "object" || holder === null || !Object.hasOwn(holder, key)) throw malformed("it names no place")
+  return Object.getOwnPropertyDescriptor(holder, key)?.value
+}

@@ -1,4 +1,5 @@
 import type { Corners, Point } from "./crop.ts"
+import { longestDetectorSide } from "./image.ts"
 
 /** A line of text in a picture and the detector's mean probability inside it. */
 export type Box = { readonly corners: Corners; readonly score: number }
@@ -7,6 +8,9 @@ const pixelThreshold = 0.3
 const boxThreshold = 0.6
 const unclipRatio = 1.6
 const smallestSide = 3
+const lowestLine = 20
+const closerLine = 24
+const leastEnlargement = 1.2
 
 /**
  * The lines of text in the detector's map of probabilities, in the pixels of the picture.
@@ -45,6 +49,30 @@ export const findBoxes = (map: Float32Array, { columns, height, scale, width }: 
   }
   return boxes
 }
+
+/**
+ * The `longestSide` with which the detector should see the picture again, or `undefined` when what it found will do.
+ *
+ * The detector loses and joins lines that are lower than some 20 pixels in its map. So a picture that was shrunk and
+ * whose median line is lower than that is looked at again, so large that the line has 24 pixels, but with
+ * `longestDetectorSide` at most. Of a densely printed A4 page (8 points, 150 dots per inch) two characters in three are
+ * lost at the first look and none at the second. Where the first is enough it takes 0.6 of the time that PP-OCR's 960
+ * pixels take.
+ */
+export const closerLook = (boxes: ReadonlyArray<Box>, { height, scale, width }: {
+  readonly scale: number
+  readonly width: number
+  readonly height: number
+}): number | undefined => {
+  const heights = boxes.map(({ corners: [topLeft, topRight, , bottomLeft] }) =>
+    scale * Math.min(distance(topLeft, topRight), distance(topLeft, bottomLeft))
+  ).sort((a, b) => a - b)
+  const median = heights[Math.floor(heights.length / 2)]
+  if (median === undefined || median >= lowestLine || scale * leastEnlargement > 1) return undefined
+  return Math.min(longestDetectorSide, Math.round(Math.max(width, height) * scale * closerLine / median))
+}
+
+const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1])
 
 type Probabilities = {
   readonly data: Float32Array

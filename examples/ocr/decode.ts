@@ -14,8 +14,8 @@ const signatures = /^(\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|II\*|MM.\*|.{4}ftyp
 /**
  * Decodes a JPEG, PNG, WebP, GIF, TIFF or AVIF file to upright RGB, transparency on white, off the main thread.
  *
- * A picture of more than 64 megapixels, or with a side of more than 16,384 pixels, is refused by the size in its header,
- * before any pixel is decoded. One that ends early or holds invalid data is refused rather than partly grey.
+ * A picture of more than 64 megapixels, or with a side of more than 16,384 pixels, is refused by the size in its
+ * header, before any pixel is decoded. One that ends early or holds invalid data is refused rather than partly grey.
  */
 export const decodeImage = async (bytes: Uint8Array): Promise<Decoded> => {
   if (bytes.length === 0) return { ok: false, reason: "empty" }
@@ -27,7 +27,6 @@ export const decodeImage = async (bytes: Uint8Array): Promise<Decoded> => {
   }
   const decoded = await sharp(bytes, { autoOrient: true, failOn: "warning", limitInputPixels: mostPixels })
     .flatten({ background: "white" })
-    .toColourspace("srgb")
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch(() => undefined)

@@ -1,4 +1,5 @@
 import { type Image, lineHeight, longestLine } from "./image.ts"
+import type { Work } from "./work.ts"
 
 /**
  * A place in a picture in pixels, x to the right and y down.
@@ -17,7 +18,7 @@ export type Corners = readonly [topLeft: Point, topRight: Point, bottomRight: Po
  * Sampled straight from the picture with the bicubic kernel of OpenCV: linear sampling blurs small text so much that
  * the recogniser misses 60 of 6400 characters more, nearly all of them spaces.
  */
-export const crop = (image: Image, corners: Corners): Image => {
+export const crop = (image: Image, corners: Corners): Work<Image> => {
   const [topLeft, topRight, bottomRight, bottomLeft] = corners
   const width = Math.max(distance(topLeft, topRight), distance(bottomLeft, bottomRight))
   const height = Math.max(distance(topLeft, bottomLeft), distance(topRight, bottomRight))
@@ -28,7 +29,7 @@ export const crop = (image: Image, corners: Corners): Image => {
 
 const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1])
 
-const straighten = (image: Image, corners: Corners, width: number, height: number): Image => {
+const straighten = function*(image: Image, corners: Corners, width: number, height: number): Work<Image> {
   const columns = Math.min(longestLine, Math.max(1, Math.round(width * lineHeight / Math.max(1, height))))
   const [imageHeight, imageWidth] = image.shape
   const source = image.data
@@ -39,7 +40,8 @@ const straighten = (image: Image, corners: Corners, width: number, height: numbe
   const stride = imageWidth * 3
   const samples = Math.max(1, Math.round(height / lineHeight))
   const share = 1 / (samples * samples)
-  for (let row = 0, to = 0; row < lineHeight; row++) {
+  const fillRow = (row: number) => {
+    let to = row * columns * 3
     for (let column = 0; column < columns; column++, to += 3) {
       let red = 0
       let green = 0
@@ -81,6 +83,10 @@ const straighten = (image: Image, corners: Corners, width: number, height: numbe
       target[to + 1] = green
       target[to + 2] = blue
     }
+  }
+  for (let row = 0; row < lineHeight; row++) {
+    fillRow(row)
+    yield
   }
   return { dtype: "uint8", shape: [lineHeight, columns, 3], data: new Uint8Array(target.buffer) }
 }

@@ -24,6 +24,8 @@ const row = (name: string, grant: Resources.Grant, request: Resources.Request) =
   text: [
     `${grant.replicas} ${grant.replicas === 1 ? "replica" : "replicas"} of ${grant.threads} thread`,
     `cpu ${request.cpu ?? 0}`,
-    `memory ${request.memory === undefined ? 0 : ByteSize.format(ByteSize.fromInputUnsafe(request.memory), { system: "binary" })}`
+    `memory ${
+      request.memory === undefined ? 0 : ByteSize.format(ByteSize.fromInputUnsafe(request.memory), { system: "binary" })
+    }`
   ].join(", ")
 })

@@ -5,6 +5,7 @@
  * The models were trained on OpenCV's order of channels, so every model input is blue, green, red.
  */
 import type { Tensor } from "chorale"
+import { finish, type Work } from "./work.ts"
 
 /** A picture: height, width and the channels red, green and blue, rows from the top. */
 export type Image = Tensor.Tensor<"uint8", 3>
@@ -34,16 +35,16 @@ const aroundZero: Normalisation = { means: [127.5, 127.5, 127.5], deviations: [1
  * make both sides multiples of 32. A place in the detector's map divided by `scale` is the place in the picture. The
  * detector's time grows with the area, and 736 loses nothing of text that is 20 pixels high in it: see `closerLook`.
  */
-export const detectorInput = (
+export const detectorInput = function*(
   image: Image,
   longestSide: number = firstDetectorSide
-): { readonly input: Planes; readonly scale: number } => {
+): Work<{ readonly input: Planes; readonly scale: number }> {
   const [height, width] = image.shape
   const scale = Math.min(1, longestSide / Math.max(height, width))
   const rows = Math.max(1, Math.round(height * scale))
   const columns = Math.max(1, Math.round(width * scale))
   const input = emptyPlanes(multipleOf(32, rows), multipleOf(32, columns))
-  resample(image, input, { rows, columns, ...blueGreenRed })
+  yield* resample(image, input, { rows, columns, ...blueGreenRed })
   return { input, scale }
 }
 
@@ -55,7 +56,7 @@ export const detectorInput = (
  */
 export const classifierInput = (line: Image): Planes => {
   const input = emptyPlanes(lineHeight, classifierWidth)
-  resample(line, input, { rows: lineHeight, columns: lineColumns(line), ...aroundZero })
+  finish(resample(line, input, { rows: lineHeight, columns: lineColumns(line), ...aroundZero }))
   return input
 }
 
@@ -68,7 +69,7 @@ export const classifierInput = (line: Image): Planes => {
 export const recognizerInput = (line: Image): Planes => {
   const columns = lineColumns(line)
   const input = emptyPlanes(lineHeight, multipleOf(recognizerStep, columns))
-  resample(line, input, { rows: lineHeight, columns, ...aroundZero })
+  finish(resample(line, input, { rows: lineHeight, columns, ...aroundZero }))
   return input
 }
 
@@ -101,10 +102,10 @@ const lineColumns = ({ shape: [height, width] }: Image) =>
   Math.min(longestLine, Math.max(1, Math.round(width * lineHeight / Math.max(1, height))))
 
 /** Resizes to `rows` by `columns`, as many columns of it as there is room for, and normalises, in one pass. */
-const resample = (image: Image, planes: Planes, { columns, deviations, means, rows }: Normalisation & {
+const resample = function*(image: Image, planes: Planes, { columns, deviations, means, rows }: Normalisation & {
   readonly rows: number
   readonly columns: number
-}): void => {
+}): Work<void> {
   const [height, width] = image.shape
   if (height === 0 || width === 0) return
   const source = image.data
@@ -118,7 +119,7 @@ const resample = (image: Image, planes: Planes, { columns, deviations, means, ro
   const [blueShift, greenShift, redShift] = [means[0] * blueScale, means[1] * greenScale, means[2] * redScale]
   const length = width * 3
   const line = new Float32Array(length)
-  for (let row = 0; row < rows; row++) {
+  const fillRow = (row: number) => {
     line.fill(0)
     let start = vertical.firsts[row]! * length
     const lastWeight = row * vertical.taps + vertical.counts[row]!
@@ -142,6 +143,10 @@ const resample = (image: Image, planes: Planes, { columns, deviations, means, ro
       target[to + plane] = green * greenScale - greenShift
       target[to + plane + plane] = red * redScale - redShift
     }
+  }
+  for (let row = 0; row < rows; row++) {
+    fillRow(row)
+    yield
   }
 }
 

@@ -6,6 +6,7 @@ import { OrientationClassifierLive } from "./classifier.ts"
 import { TextDetectorLive } from "./detector.ts"
 import { OcrLive } from "./ocr.ts"
 import { TextRecognizerLive } from "./recognizer.ts"
+import { Turns } from "./turns.ts"
 
 /** The models of the pipeline, each with what it needs. */
 export const models = [TextDetectorLive, OrientationClassifierLive, TextRecognizerLive] as const
@@ -14,5 +15,5 @@ export const models = [TextDetectorLive, OrientationClassifierLive, TextRecogniz
 export const AllInOne = OcrLive.pipe(
   Layer.provideMerge(Layer.mergeAll(...models)),
   Layer.provideMerge(Resources.layer(models)),
-  Layer.provide(NodeFileSystem.layer)
+  Layer.provide([NodeFileSystem.layer, Turns.layer])
 )

@@ -46,7 +46,9 @@ const start = Effect.fnUntraced(function*(options: Command.Command.Config.Infer<
   const image = yield* file.readFile(sample)
   const { result, stages } = yield* timeStages(Context.get(app, Ocr).read({ image }))
   const path = relative(process.cwd(), sample)
-  yield* Console.log(`${path} says:\n${result.map(({ text }) => `  ${text}`).join("\n")}\n  ${describeStages(stages)}\n`)
+  yield* Console.log(
+    `${path} says:\n${result.map(({ text }) => `  ${text}`).join("\n")}\n  ${describeStages(stages)}\n`
+  )
 
   const server = yield* Layer.build(Layer.provide(httpServer(options.port), Layer.succeedContext(app)))
   const address = HttpServer.formatAddress(Context.get(server, HttpServer.HttpServer).address)
@@ -59,8 +61,13 @@ const start = Effect.fnUntraced(function*(options: Command.Command.Config.Infer<
 const sample = fileURLToPath(new URL("./samples/sign.jpg", import.meta.url))
 
 const machine = (cores: Option.Option<number>) =>
-  Layer.unwrap(Effect.map(Machine.inventory, (inventory) =>
-    Resources.layerMachine({ ...inventory, cpu: Math.min(inventory.cpu, Option.getOrElse(cores, () => Infinity)) })))
+  Layer.unwrap(
+    Effect.map(Machine.inventory, (inventory) =>
+      Resources.layerMachine({
+        ...inventory,
+        cpu: Math.min(inventory.cpu, Option.getOrElse(cores, () => Infinity))
+      }))
+  )
 
 const httpServer = (port: number) =>
   HttpRouter.serve(Serve.http([Ocr]), { disableLogger: true, disableListenLog: true }).pipe(

@@ -40,4 +40,6 @@ const drawBar = (event: Onnx.ProgressEvent): string => {
 }
 
 const describe = ({ elapsed, path, replicas }: Onnx.ProgressEvent): string =>
-  `${basename(path)}, ${replicas} ${replicas === 1 ? "replica" : "replicas"}, ${Math.round(Duration.toMillis(elapsed))} ms`
+  `${basename(path)}, ${replicas} ${replicas === 1 ? "replica" : "replicas"}, ${
+    Math.round(Duration.toMillis(elapsed))
+  } ms`

@@ -25,7 +25,9 @@ export const timeStages = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
   })
   return Effect.withTracer(effect, tracer).pipe(Effect.map((result) => ({
     result,
-    stages: Array.from(spans).sort(([, a], [, b]) => Number(a.start - b.start)).map(([name, { calls, end, start }]): Stage => ({
+    stages: Array.from(spans).sort(([, a], [, b]) => Number(a.start - b.start)).map((
+      [name, { calls, end, start }]
+    ): Stage => ({
       name,
       calls,
       millis: Number(end - start) / 1e6
@@ -35,6 +37,8 @@ export const timeStages = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
 
 /** The stages in one line. */
 export const describeStages = (stages: ReadonlyArray<Stage>): string =>
-  stages.map(({ calls, millis, name }) => `${name}${calls === 1 ? "" : ` ×${calls}`} ${Math.round(millis)} ms`).join(", ")
+  stages.map(({ calls, millis, name }) => `${name}${calls === 1 ? "" : ` ×${calls}`} ${Math.round(millis)} ms`).join(
+    ", "
+  )
 
 const min = (a: bigint, b: bigint): bigint => a < b ? a : b

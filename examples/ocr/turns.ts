@@ -6,17 +6,7 @@
  * the server goes on answering.
  */
 import { Context, Effect, Exit, Layer } from "effect"
-
-/** A calculation that may be paused wherever it yields. */
-export type Work<A> = Generator<void, A>
-
-/** Runs a calculation without a pause. */
-export const finish = <A>(work: Work<A>): A => {
-  while (true) {
-    const step = work.next()
-    if (step.done === true) return step.value
-  }
-}
+import type { Work } from "./work.ts"
 
 /** One line of calculations, of which a few milliseconds run in every turn of the event loop. */
 export class Turns extends Context.Service<Turns, {

@@ -1,14 +1,18 @@
 /** What the models see of a picture, and the lines cut out of it. */
 import { assert, describe, it } from "@effect/vitest"
-import { crop } from "../../../examples/ocr/crop.ts"
+import * as Crop from "../../../examples/ocr/crop.ts"
 import {
   classifierInput,
-  detectorInput,
+  detectorInput as planDetectorInput,
   type Image,
   type Planes,
   recognizerInput,
   turn
 } from "../../../examples/ocr/image.ts"
+import { finish } from "../../../examples/ocr/work.ts"
+
+const crop = (image: Image, corners: Crop.Corners) => finish(Crop.crop(image, corners))
+const detectorInput = (image: Image, longestSide?: number) => finish(planDetectorInput(image, longestSide))
 
 type Color = readonly [red: number, green: number, blue: number]
 

@@ -88,4 +88,13 @@ describe("Tensor", () => {
       assert.strictEqual(Tensor.toBytes(tensor).length, 6 * Tensor.bytesPerElement(dtype))
     }
   })
+
+  it("that is freed has no elements, unless its buffer holds more than it or is shared", () => {
+    const whole = Tensor.zeros("float32", [4])
+    const part = Tensor.make("float32", [2], new Float32Array(4).subarray(2))
+    const shared = Tensor.make("uint8", [2], new Uint8Array(new SharedArrayBuffer(2)))
+    for (const tensor of [whole, part, shared]) Tensor.free(tensor)
+    assert.deepStrictEqual([whole.data.length, part.data.length, shared.data.length], [0, 2, 2])
+    assert.isFalse(Tensor.isTensor(whole))
+  })
 })

@@ -24,6 +24,8 @@ export const TextDetectorLive = TextDetector.toLayer(Effect.gen(function*() {
     const [height, width] = image.shape
     const place = { columns: map.shape[3], scale: scale * shrunk.shape[1] / width, width, height }
     const boxes = findBoxes(map.data, place)
+    Tensor.free(input)
+    Tensor.free(map)
     return { boxes, closer: closerLook(boxes, place) }
   })
 
@@ -34,4 +36,4 @@ export const TextDetectorLive = TextDetector.toLayer(Effect.gen(function*() {
       return first.closer === undefined ? first.boxes : (yield* look(image, shrunk, first.closer)).boxes
     })
   }
-})).pipe(Resources.require({ cpu: 0.4, memory: "400 MiB" }))
+})).pipe(Resources.require({ cpu: 0.3, memory: "400 MiB" }))

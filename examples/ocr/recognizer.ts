@@ -19,8 +19,12 @@ export const TextRecognizerLive = TextRecognizer.toLayer(Effect.gen(function*() 
   })
   return {
     recognize: Effect.fnUntraced(function*({ line }) {
-      const results = yield* session.run({ x: recognizerInput(line) }, outputs).pipe(Onnx.orUnavailable)
-      return decodeText(results["softmax_11.tmp_0"].data, dictionary)
+      const x = recognizerInput(line)
+      const { "softmax_11.tmp_0": probabilities } = yield* session.run({ x }, outputs).pipe(Onnx.orUnavailable)
+      const reading = decodeText(probabilities.data, dictionary)
+      Tensor.free(x)
+      Tensor.free(probabilities)
+      return reading
     })
   }
-})).pipe(Resources.require({ cpu: 0.5, memory: "300 MiB", replicas: { min: 1, max: 4 } }))
+})).pipe(Resources.require({ cpu: 0.6, memory: "300 MiB", replicas: { min: 1, max: 4 } }))

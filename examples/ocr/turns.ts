@@ -45,7 +45,7 @@ export class Turns extends Context.Service<Turns, {
 type Job = () => boolean
 
 /** Milliseconds of every turn of the event loop. */
-const budget = 3
+const budget = 2
 
 const step = <A>(work: Work<A>, complete: (exit: Exit.Exit<A>) => void): Job => () => {
   try {

@@ -1,6 +1,7 @@
 /**
  * The thread of one replica: one session, one call at a time, closed only after the calls before it.
  */
+import { setPriority } from "node:os"
 import { parentPort, workerData } from "node:worker_threads"
 import type { InferenceSession, Tensor } from "onnxruntime-node"
 import { native } from "./exitGuard.ts"
@@ -12,6 +13,19 @@ const { flags, options, path }: Start = workerData
 /** Node before 22.21, and 24 before 24.9, refuses typed arrays in shared memory as arguments of native code. */
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 const readsSharedMemory = major === 22 ? minor >= 21 : major === 24 ? minor >= 9 : major > 24
+
+/**
+ * The event loop comes first where models take every core: with the same priority it waits for its share of a core.
+ *
+ * Linux has a priority for each thread, which the threads that ONNX Runtime starts here inherit; elsewhere it belongs to
+ * the process and is left alone. A machine may forbid it, and then all threads are equal.
+ */
+const yieldToEventLoop = () => {
+  if (process.platform !== "linux") return
+  try {
+    setPriority(0, 10)
+  } catch {}
+}
 
 const answer = (message: Answer, transfer: ReadonlyArray<ArrayBuffer> = []) => port.postMessage(message, transfer)
 
@@ -67,4 +81,5 @@ const serve = ({ ort, session }: Awaited<ReturnType<typeof load>>) => {
   answer({ _tag: "Loaded", inputs: ports(session.inputMetadata), outputs: ports(session.outputMetadata) })
 }
 
+yieldToEventLoop()
 native(flags, load).then(serve, (cause) => answer({ _tag: "NotLoadable", detail: detailOf(cause) }))

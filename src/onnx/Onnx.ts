@@ -3,7 +3,8 @@
  *
  * ONNX Runtime computes on the thread that calls it. A session therefore starts one worker thread per replica, gives each
  * one call at a time, and keeps the rest in one queue. A call that is interrupted while it waits leaves the queue; one
- * that runs cannot be stopped, and its replica takes the next call when it is done.
+ * that runs cannot be stopped, and its replica takes the next call when it is done. On Linux these threads have a lower
+ * priority (nice 10) than the event loop, which would otherwise wait for a core while models use them all.
  *
  * The exit of the process waits up to 30 seconds for models that are loading or running, because Node would abort
  * otherwise. It cannot wait for a session that was opened in a worker thread of your own and is still running: close that

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Resources, ServiceError, Tensor } from "chorale"
 import { Onnx } from "chorale/onnx"
 import { Cause, Clock, Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
 import { rm, writeFile } from "node:fs/promises"
+import { getPriority } from "node:os"
 import type { Worker } from "node:worker_threads"
 import * as Session from "../../src/onnx/Session.ts"
 import { sessionOptions } from "../../src/onnx/sessionOptions.ts"
@@ -24,6 +26,13 @@ const endless = spin(30_000_000)
 const spinning = Effect.fnUntraced(function*(options?: Onnx.Options) {
   return yield* Onnx.session(yield* Models.file(Models.spin()), options)
 })
+
+/** The priority of every thread of this process: the 19th field of its `stat`, counted from 1. */
+const priorities = (): ReadonlyArray<number> =>
+  readdirSync("/proc/self/task").map((thread) => {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, "utf8")
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16])
+  })
 
 const isRunning = <A, E>(fiber: Fiber.Fiber<A, E>) => fiber.pollUnsafe() === undefined
 
@@ -56,6 +65,16 @@ describe("a call", () => {
       yield* Fiber.interrupt(ticking)
       assert.isAbove(turns, 20)
     }))
+
+  it.live.runIf(process.platform === "linux")(
+    "runs with a lower priority than the event loop",
+    () =>
+      Effect.gen(function*() {
+        yield* spinning()
+        assert.isTrue(priorities().includes(10))
+        assert.strictEqual(getPriority(), 0)
+      })
+  )
 
   it.live("runs beside another one when there are two replicas", () =>
     Effect.gen(function*() {

@@ -18,13 +18,15 @@ const readsSharedMemory = major === 22 ? minor >= 21 : major === 24 ? minor >= 9
  * The event loop comes first where models take every core: with the same priority it waits for its share of a core.
  *
  * Linux has a priority for each thread, which the threads that ONNX Runtime starts here inherit; elsewhere it belongs to
- * the process and is left alone. A machine may forbid it, and then all threads are equal.
+ * the process and is left alone.
  */
 const yieldToEventLoop = () => {
   if (process.platform !== "linux") return
   try {
     setPriority(0, 10)
-  } catch {}
+  } catch {
+    // A sandbox may forbid it, and then all threads are equal.
+  }
 }
 
 const answer = (message: Answer, transfer: ReadonlyArray<ArrayBuffer> = []) => port.postMessage(message, transfer)

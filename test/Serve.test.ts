@@ -143,6 +143,15 @@ describe("Serve.http", () => {
       assert.strictEqual((yield* postJson(`${url}/test/Echo/greet`, { name: "still here" })).status, 200)
     })))
 
+  it.live("takes 32 MiB unless told otherwise", () =>
+    Effect.gen(function*() {
+      const url = yield* serve(Echo, echoLive(yield* makeWaiting))
+      const limit = new Uint8Array(32 * 1024 * 1024)
+      assert.strictEqual((yield* post(`${url}/test/Echo/bytes`, "image/png", limit)).status, 200)
+      const over = yield* post(`${url}/test/Echo/bytes`, "image/png", new Uint8Array(limit.length + 1))
+      assert.strictEqual(over.status, 413)
+    }))
+
   it.live("leaves other calls alone when a client hangs up in the middle of its body", () =>
     withServer(Effect.fnUntraced(function*(url) {
       const { hostname, port } = new URL(url)

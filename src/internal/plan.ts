@@ -5,7 +5,23 @@
  * may have more take turns, one replica each, while the machine has room.
  */
 import { ByteSize } from "effect"
-import type { Demand, Inventory } from "../Resources.ts"
+
+/** What a machine has: cores, bytes of memory, and GPUs. */
+export interface Inventory {
+  readonly cpu: number
+  readonly memory: number
+  readonly gpus: ReadonlyArray<{ readonly index: number; readonly name: string }>
+}
+
+/** The least that a service asks for. */
+export interface Demand {
+  readonly service: string
+  readonly replicas: number
+  readonly cpu: number
+  readonly memory: number
+  readonly gpu: number
+  readonly gpuType?: string
+}
 
 /** What one replica of a service needs, and how many replicas it wants. */
 export interface Ask {

@@ -51,13 +51,6 @@ describe("Model", () => {
       assert.include(error.message, "name")
     })))
 
-  it.effect("refuses a payload without quoting more than a page of it", () =>
-    withEcho(Effect.fnUntraced(function*(echo) {
-      // @ts-expect-error text is no date
-      const error = yield* Effect.flip(echo.refuse({ reason: "no", at: "x".repeat(1_000_000) }))
-      assert.isBelow(error.message.length, 2000)
-    })))
-
   it.effect("keeps a defect a defect", () =>
     withEcho(Effect.fnUntraced(function*(echo) {
       const exit = yield* Effect.exit(echo.crash())

@@ -21,11 +21,5 @@ export const refusal = (service: string, method: string) => (issue: SchemaIssue.
   new ServiceError.ServiceError({
     service,
     method,
-    reason: new ServiceError.InvalidPayload({ issue: shorten(formatIssue(issue)) })
+    reason: new ServiceError.InvalidPayload({ issue: formatIssue(issue) })
   })
-
-// An issue quotes the value that was refused, which may be a whole picture in base64.
-const longestIssue = 1000
-
-const shorten = (text: string): string =>
-  text.length <= longestIssue ? text : `${text.slice(0, longestIssue)}... (${text.length} characters in all)`

@@ -1,0 +1,21 @@
+/** All benchmarks, in the order in which they run. */
+import type { Benchmark } from "./benchmark.ts"
+import { localCall, localCallUntraced } from "./model-local-call.ts"
+import { latency } from "./ocr-latency.ts"
+import { throughput } from "./ocr-throughput.ts"
+import { call } from "./onnx-call.ts"
+import { loopDelay } from "./onnx-loop-delay.ts"
+import { overlap } from "./onnx-overlap.ts"
+import { httpCall, httpTensor } from "./remote-http.ts"
+
+export const benchmarks: ReadonlyArray<Benchmark> = [
+  overlap,
+  loopDelay,
+  call,
+  localCall,
+  localCallUntraced,
+  httpCall,
+  httpTensor,
+  latency,
+  throughput
+]

@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
+import { Context, Effect, Layer, Schema, type Scope, Stream, Tracer } from "effect"
 import { Rpc, RpcGroup, RpcSchema } from "effect/rpc"
 import * as CallContext from "./internal/callContext.ts"
 import * as Payload from "./internal/payload.ts"
@@ -285,10 +285,15 @@ const effectMethod = (
   const check = Payload.check(service, method)
   const attribute = attributeReason(service, method.name)
   const callContext = CallContext.make(services)
-  const span = `${service}.${method.name}`
-  const run = (valid: unknown): AnyEffect =>
-    Effect.updateContext<unknown, unknown, never, never>(Effect.mapError(handler(valid), attribute), callContext)
-  return (payload: unknown): AnyEffect => Effect.withSpan(Effect.flatMap(check(payload), run), span, spanOptions)
+  const name = `${service}.${method.name}`
+  const run = (valid: unknown): AnyEffect => Effect.mapError(handler(valid), attribute)
+  // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
+  return (payload: unknown): AnyEffect =>
+    Effect.useSpan(name, (span) =>
+      Effect.updateContext<unknown, unknown, never, never>(
+        Effect.flatMap(check(payload), run),
+        (caller) => Context.add(callContext(caller), Tracer.ParentSpan, span)
+      ))
 }
 
 const streamMethod = (

@@ -58,6 +58,16 @@ export const http = <const Services extends ReadonlyArray<Model.Any>>(
   return Layer.mergeAll(methodRoutes(services, guard), rpcRoute(services, guard), healthRoutes, otherRoutes(services))
 }
 
+/**
+ * Serves services over the `RpcServer.Protocol` of the context, for transports of your own.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerProtocol = <const Services extends ReadonlyArray<Model.Any>>(
+  services: Services
+): Layer.Layer<never, never, RpcServer.Protocol | ServicesOf<Services>> => Layer.effectDiscard(serveProtocol(services))
+
 type ServicesOf<Services extends ReadonlyArray<Model.Any>> = Model.Identifier<Services[number]>
 
 type Guard = <E, R>(
@@ -83,15 +93,19 @@ const rpcRoute = <Services extends ReadonlyArray<Model.Any>>(
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ServicesOf<Services>> =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
     const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffect()
-    const group = mergeProtocols(services)
-    const handlers = yield* group.toHandlers(yield* handlersOf(services))
-    yield* RpcServer.make(group, { disableFatalDefects: true }).pipe(
-      Effect.provideService(RpcServer.Protocol, protocol),
-      Effect.provideContext(handlers),
-      Effect.forkScoped
-    )
+    yield* Effect.provideService(serveProtocol(services), RpcServer.Protocol, protocol)
     yield* router.add("POST", Wire.rpcPath, guard(httpEffect))
   })).pipe(Layer.provide(Wire.serialization))
+
+/** Answers calls over the protocol of the context until the scope closes. */
+const serveProtocol = Effect.fnUntraced(function*<Services extends ReadonlyArray<Model.Any>>(services: Services) {
+  const group = mergeProtocols(services)
+  const handlers = yield* group.toHandlers(yield* handlersOf(services))
+  yield* RpcServer.make(group, { disableFatalDefects: true }).pipe(
+    Effect.provideContext(handlers),
+    Effect.forkScoped
+  )
+})
 
 // A contract has plain schemas, so serving it needs nothing but its service; the erased protocol does not say so.
 type PlainProtocol = RpcGroup.RpcGroup<

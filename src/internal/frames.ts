@@ -13,9 +13,11 @@ export class FrameError extends Data.TaggedError("FrameError")<{ readonly messag
 
 type Path = ReadonlyArray<string | number>
 
-const fixed = 16
+/** The length in bytes of what every frame begins with. */
+export const fixed = 16
 
-const padded = (length: number): number => (length + 7) & ~7
+/** The length of a part of a frame with what pads it. */
+export const padded = (length: number): number => Math.ceil(length / 8) * 8
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true })
@@ -43,9 +45,17 @@ export const encode = (messages: ReadonlyArray<unknown>): Uint8Array<ArrayBuffer
   return result
 }
 
-const toParts = (message: unknown) => {
+/** The head of a message's frame as JSON, and the bytes that go behind it. */
+export const split = (
+  message: unknown
+): { readonly head: string; readonly attachments: ReadonlyArray<Uint8Array> } => {
   const { attachments, bytesAt, value, zerosAt } = detach(message)
-  const head = encoder.encode(JSON.stringify({ m: value, b: bytesAt, z: zerosAt }))
+  return { head: JSON.stringify({ m: value, b: bytesAt, z: zerosAt }), attachments }
+}
+
+const toParts = (message: unknown) => {
+  const { attachments, head: text } = split(message)
+  const head = encoder.encode(text)
   const lengths = attachments.reduce((sum, { byteLength }) => sum + padded(byteLength), 0)
   const length = padded(fixed + 4 * attachments.length) + padded(head.byteLength) + lengths
   if (length > 0xffff_ffff) {
@@ -138,8 +148,13 @@ const join = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => 
 
 const malformed = (what: string) => new FrameError({ message: `the frame is malformed: ${what}` })
 
-const decode = (bytes: Uint8Array): unknown => {
-  const frame = bytes.byteOffset % 8 === 0 ? bytes : Uint8Array.from(bytes)
+/** How many attachments the frame that begins with these bytes has. */
+export const attachmentCount = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true)
+
+/** The message of one whole frame. Its attachments are views of these bytes, or of a copy that is aligned to 8 bytes. */
+export const decode = (bytes: Uint8Array): unknown => {
+  const frame = bytes.byteOffset % 8 === 0 || attachmentCount(bytes) === 0 ? bytes : Uint8Array.from(bytes)
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
   const headLength = view.getUint32(4, true)
   const count = view.getUint32(8, true)

@@ -1,1 +1,2 @@
 export * as Machine from "./Machine.ts"
+export * as Socket from "./Socket.ts"

@@ -8,11 +8,13 @@
  *
  * @since 0.1.0
  */
-import { Context, Effect, Layer, Schema, type Scope, Stream, Tracer } from "effect"
-import { Rpc, RpcGroup, RpcSchema } from "effect/rpc"
-import * as CallContext from "./internal/callContext.ts"
-import * as Payload from "./internal/payload.ts"
-import * as ServiceError from "./ServiceError.ts"
+import { Context, type Effect, Layer, type Scope, type Stream } from "effect"
+import type { Rpc } from "effect/rpc"
+import { declare, type Definition, type Protocol, toProtocol } from "./internal/contract.ts"
+import * as Local from "./internal/localService.ts"
+import type * as ServiceError from "./ServiceError.ts"
+
+export type { Definition, Protocol } from "./internal/contract.ts"
 
 /**
  * The function a caller sees for one method.
@@ -94,23 +96,6 @@ export interface ServiceLayer<in out Self, out E, out R> extends Layer.Layer<Sel
 }
 
 /**
- * One method of a contract as a value, with its types erased.
- *
- * `success` and `error` are the schemas of the result, or of the items and the failure of a stream.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Definition {
-  readonly name: string
-  readonly payload: Schema.Codec<unknown, unknown>
-  readonly success: Schema.Codec<unknown, unknown>
-  readonly error: Schema.Codec<unknown, unknown>
-  readonly stream: boolean
-  readonly annotations: Context.Context<never>
-}
-
-/**
  * The class of a model service: its `Context` key, its contract, and how to implement it.
  *
  * @category models
@@ -151,14 +136,6 @@ export interface Any extends Context.Key<any, any> {
   readonly methods: ReadonlyMap<string, Definition>
   readonly protocol: Protocol
 }
-
-/**
- * The methods of a service of any type, as they travel.
- *
- * @category models
- * @since 0.1.0
- */
-export type Protocol = RpcGroup.RpcGroup<Rpc.Rpc<string, Schema.Top, Schema.Top, Schema.Top>>
 
 /**
  * The services that the given classes are keys of.
@@ -213,106 +190,10 @@ export const Service = <Self>() =>
   class Key extends Context.Service<Self, AnyClient>()(name) {
     static readonly methods = declared
     static readonly protocol = toProtocol(name, declared)
-    static toLayer(build: AnyHandlers | Effect.Effect<AnyHandlers>) {
-      return Object.assign(Layer.effect(Key, implement(name, declared, build)), { service: Key })
+    static toLayer(build: Local.Handlers | Effect.Effect<Local.Handlers>) {
+      return Object.assign(Layer.effect(Key, Local.make(name, declared, build)), { service: Key })
     }
   }
   // The methods are a runtime value here; their types are those of `Rpcs`, which the declared return type carries.
   return Key as unknown as ServiceClass<Self, Name, Rpcs[number]>
 }
-
-/** The methods and handlers of a service once their types are erased; `ServiceClass` states them again. */
-type AnyMethod = (payload: unknown) => AnyEffect | AnyStream
-type AnyHandlers = Readonly<Record<string, AnyMethod>>
-type AnyEffect = Effect.Effect<unknown, unknown>
-type AnyStream = Stream.Stream<unknown, unknown>
-
-const declare = (methods: ReadonlyArray<Rpc.Any>): ReadonlyMap<string, Definition> => {
-  // Every `Rpc` carries its schemas; `Rpc.Any` only hides them from inference.
-  const definitions = (methods as ReadonlyArray<Rpc.AnyWithProps>).map((rpc): Definition => {
-    const stream = RpcSchema.isStreamSchema(rpc.successSchema) ? rpc.successSchema : undefined
-    return {
-      name: rpc._tag,
-      // Contracts are plain schemas, without services of their own.
-      payload: rpc.payloadSchema as Schema.Codec<unknown, unknown>,
-      success: (stream?.success ?? rpc.successSchema) as Schema.Codec<unknown, unknown>,
-      error: (stream?.error ?? rpc.errorSchema) as Schema.Codec<unknown, unknown>,
-      stream: stream !== undefined,
-      annotations: rpc.annotations
-    }
-  })
-  const byName = new Map(definitions.map((definition) => [definition.name, definition]))
-  if (byName.size !== methods.length) throw new TypeError("two methods of one service have the same name")
-  return byName
-}
-
-const toProtocol = (name: string, methods: ReadonlyMap<string, Definition>): Protocol => {
-  const travelling = Array.from(methods.values(), (method) =>
-    Rpc.make(`${name}/${method.name}`, {
-      payload: method.payload,
-      success: method.success,
-      error: Schema.Union([method.error, ServiceError.ServiceError]),
-      stream: method.stream
-    }).annotateMerge(method.annotations))
-  // A group is invariant in its methods, whose types are erased here on purpose.
-  return RpcGroup.make(...travelling) as RpcGroup.Any as Protocol
-}
-
-const implement = (
-  name: string,
-  methods: ReadonlyMap<string, Definition>,
-  build: AnyHandlers | Effect.Effect<AnyHandlers>
-) =>
-  Effect.gen(function*() {
-    const services = yield* Effect.context<never>()
-    const handlers = Effect.isEffect(build) ? yield* build : build
-    const client: Record<string, AnyMethod> = {}
-    for (const method of methods.values()) {
-      const handler = handlers[method.name]!
-      client[method.name] = method.stream
-        ? streamMethod(name, method, services, handler as (payload: unknown) => AnyStream)
-        : effectMethod(name, method, services, handler as (payload: unknown) => AnyEffect)
-    }
-    return client
-  })
-
-const effectMethod = (
-  service: string,
-  method: Definition,
-  services: Context.Context<never>,
-  handler: (payload: unknown) => AnyEffect
-) => {
-  const check = Payload.check(service, method)
-  const attribute = attributeReason(service, method.name)
-  const callContext = CallContext.make(services)
-  const name = `${service}.${method.name}`
-  const run = (valid: unknown): AnyEffect => Effect.mapError(handler(valid), attribute)
-  // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
-  return (payload: unknown): AnyEffect =>
-    Effect.useSpan(name, (span) =>
-      Effect.updateContext<unknown, unknown, never, never>(
-        Effect.flatMap(check(payload), run),
-        (caller) => Context.add(callContext(caller), Tracer.ParentSpan, span)
-      ))
-}
-
-const streamMethod = (
-  service: string,
-  method: Definition,
-  services: Context.Context<never>,
-  handler: (payload: unknown) => AnyStream
-) => {
-  const check = Payload.check(service, method)
-  const attribute = attributeReason(service, method.name)
-  const callContext = CallContext.make(services)
-  const span = `${service}.${method.name}`
-  const run = (valid: unknown): AnyStream =>
-    Stream.updateContext(Stream.mapError(handler(valid), attribute), callContext)
-  return (payload: unknown): AnyStream =>
-    Effect.map(check(payload), run).pipe(Stream.unwrap, Stream.withSpan(span, spanOptions))
-}
-
-const spanOptions = { captureStackTrace: false } as const
-
-const attributeReason = (service: string, method: string) => (error: unknown) =>
-  ServiceError.isReason(error) ? new ServiceError.ServiceError({ service, method, reason: error }) : error

@@ -169,7 +169,7 @@ describe("Model", () => {
   it("refuses two methods of one name", () => {
     assert.throws(
       () => Model.Service()("test/Twice", [Rpc.make("a"), Rpc.make("a")]),
-      "two methods of one service have the same name"
+      "two methods of one service have the same name: a"
     )
   })
 })

@@ -1,0 +1,74 @@
+/** The methods of a service that is implemented in this process. */
+import { Context, Effect, Stream, Tracer } from "effect"
+import * as ServiceError from "../ServiceError.ts"
+import * as CallContext from "./callContext.ts"
+import type { Definition } from "./contract.ts"
+import * as Payload from "./payload.ts"
+
+/** Methods and handlers once their types are erased; `ServiceClass` states them again. */
+type AnyMethod = (payload: unknown) => AnyEffect | AnyStream
+type AnyEffect = Effect.Effect<unknown, unknown>
+type AnyStream = Stream.Stream<unknown, unknown>
+
+/** The functions that an implementation supplies, by method name. */
+export type Handlers = Readonly<Record<string, AnyMethod>>
+
+/** Puts around each handler what every call has: the check of its payload, its span, its context and its errors. */
+export const make = (
+  name: string,
+  methods: ReadonlyMap<string, Definition>,
+  build: Handlers | Effect.Effect<Handlers>
+) =>
+  Effect.gen(function*() {
+    const services = yield* Effect.context<never>()
+    const handlers = Effect.isEffect(build) ? yield* build : build
+    const client: Record<string, AnyMethod> = {}
+    for (const method of methods.values()) {
+      const handler = handlers[method.name]!
+      client[method.name] = method.stream
+        ? streamMethod(name, method, services, handler as (payload: unknown) => AnyStream)
+        : effectMethod(name, method, services, handler as (payload: unknown) => AnyEffect)
+    }
+    return client
+  })
+
+const effectMethod = (
+  service: string,
+  method: Definition,
+  services: Context.Context<never>,
+  handler: (payload: unknown) => AnyEffect
+) => {
+  const check = Payload.check(service, method)
+  const attribute = attributeReason(service, method.name)
+  const callContext = CallContext.make(services)
+  const name = `${service}.${method.name}`
+  const run = (valid: unknown): AnyEffect => Effect.mapError(handler(valid), attribute)
+  // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
+  return (payload: unknown): AnyEffect =>
+    Effect.useSpan(name, (span) =>
+      Effect.updateContext<unknown, unknown, never, never>(
+        Effect.flatMap(check(payload), run),
+        (caller) => Context.add(callContext(caller), Tracer.ParentSpan, span)
+      ))
+}
+
+const streamMethod = (
+  service: string,
+  method: Definition,
+  services: Context.Context<never>,
+  handler: (payload: unknown) => AnyStream
+) => {
+  const check = Payload.check(service, method)
+  const attribute = attributeReason(service, method.name)
+  const callContext = CallContext.make(services)
+  const span = `${service}.${method.name}`
+  const run = (valid: unknown): AnyStream =>
+    Stream.updateContext(Stream.mapError(handler(valid), attribute), callContext)
+  return (payload: unknown): AnyStream =>
+    Effect.map(check(payload), run).pipe(Stream.unwrap, Stream.withSpan(span, spanOptions))
+}
+
+const spanOptions = { captureStackTrace: false } as const
+
+const attributeReason = (service: string, method: string) => (error: unknown) =>
+  ServiceError.isReason(error) ? new ServiceError.ServiceError({ service, method, reason: error }) : error

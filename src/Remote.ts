@@ -108,6 +108,7 @@ const remoteMethod = (service: string, method: Model.Definition, call: Call) => 
     error instanceof RpcClientError.RpcClientError
       ? new ServiceError.ServiceError({ service, method: method.name, reason: toReason(error.reason) })
       : error
+  // The contract says which of the two a call returns; the erased types do not.
   if (method.stream) {
     const run = (payload: unknown) => Stream.mapError(call(tag, payload) as Stream.Stream<unknown, unknown>, attribute)
     return (payload: unknown) => Stream.unwrap(Effect.map(check(payload), run))

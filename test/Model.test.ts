@@ -1,24 +1,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Model, ServiceError, Tensor } from "chorale"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Ref, Schema, Stream, Tracer } from "effect"
+import { Context, Deferred, Effect, Layer, Ref, Schema, Stream, Tracer } from "effect"
 import { Rpc } from "effect/rpc"
-import { at, Echo, echoLive, makeWaiting, Refused } from "./fixtures/echo.ts"
+import { Echo, echoLive, makeWaiting } from "./fixtures/echo.ts"
+import { keepsItsPromises, type WithService } from "./fixtures/promises.ts"
 
-const withEcho = <A, E>(use: (echo: Echo["Service"]) => Effect.Effect<A, E>) =>
-  Effect.flatMap(makeWaiting, (waiting) => Effect.provide(Effect.flatMap(Echo, use), echoLive(waiting)))
+const withEcho: WithService = (use) =>
+  Effect.flatMap(
+    makeWaiting,
+    (waiting) => Effect.provide(Effect.flatMap(Echo, (echo) => use(echo, waiting)), echoLive(waiting))
+  )
 
 describe("Model", () => {
+  keepsItsPromises(withEcho)
+
   it.effect("passes a tensor to its handler and back as the same object", () =>
     withEcho(Effect.fnUntraced(function*(echo) {
       const tensor = Tensor.zeros("float32", [2, 2])
       assert.strictEqual(yield* echo.tensor({ tensor }), tensor)
-    })))
-
-  it.effect("gives a declared error to the caller as it is", () =>
-    withEcho(Effect.fnUntraced(function*(echo) {
-      const error = yield* Effect.flip(echo.refuse({ reason: "no", at }))
-      assert.instanceOf(error, Refused)
-      assert.strictEqual(error.reason, "no")
     })))
 
   it.effect("names its service and method in a reason that a handler fails with", () =>
@@ -49,33 +48,6 @@ describe("Model", () => {
       assert.strictEqual(error.reason._tag, "InvalidPayload")
       assert.include(error.message, "test/Echo.greet")
       assert.include(error.message, "name")
-    })))
-
-  it.effect("keeps a defect a defect", () =>
-    withEcho(Effect.fnUntraced(function*(echo) {
-      const exit = yield* Effect.exit(echo.crash())
-      assert.isTrue(Exit.hasDies(exit))
-    })))
-
-  it.effect("interrupts its handler when the caller is interrupted", () =>
-    Effect.gen(function*() {
-      const waiting = yield* makeWaiting
-      yield* Effect.gen(function*() {
-        const echo = yield* Echo
-        const call = yield* Effect.forkChild(echo.wait())
-        yield* Deferred.await(waiting.started)
-        yield* Fiber.interrupt(call)
-        assert.isTrue(yield* Deferred.isDone(waiting.interrupted))
-      }).pipe(Effect.provide(echoLive(waiting)))
-    }))
-
-  it.effect("streams its items and then the declared error of the stream", () =>
-    withEcho(Effect.fnUntraced(function*(echo) {
-      const seen: Array<number> = []
-      const stream = Stream.runForEach(echo.count({ to: 3 }), (item) => Effect.sync(() => seen.push(item)))
-      const error = yield* Effect.flip(stream)
-      assert.deepStrictEqual(seen, [1, 2, 3])
-      assert.instanceOf(error, Refused)
     })))
 
   it.effect("refuses a payload of a stream through the stream, not by throwing", () =>

@@ -1,9 +1,10 @@
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Remote, ServiceError, Tensor } from "chorale"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, type Scope, Stream } from "effect"
+import { Effect, Layer, type Scope } from "effect"
 import { createServer } from "node:http"
 import { at, Echo, echoLive, makeWaiting, Refused, type Waiting } from "./fixtures/echo.ts"
+import { keepsItsPromises } from "./fixtures/promises.ts"
 import { serve } from "./fixtures/server.ts"
 
 const remote = (url: string) => Remote.layerHttp(Echo, { url }).pipe(Layer.provide(NodeHttpClient.layerUndici))
@@ -41,6 +42,8 @@ const reasonFrom = Effect.fnUntraced(function*(url: string) {
 })
 
 describe("Remote.layerHttp", () => {
+  keepsItsPromises(withRemote)
+
   it.live("carries tensors with their dtype, shape, NaN, -0 and 64-bit integers", () =>
     withRemote(Effect.fnUntraced(function*(echo) {
       const floats = Tensor.make("float32", [2, 3], Float32Array.of(NaN, -0, Infinity, -Infinity, 1e-45, 1))
@@ -69,33 +72,6 @@ describe("Remote.layerHttp", () => {
       assert.strictEqual(back.data[large.data.length - 1], 7)
     })))
 
-  it.live("gives a declared error as an instance of its class with all its fields", () =>
-    withRemote(Effect.fnUntraced(function*(echo) {
-      const error = yield* Effect.flip(echo.refuse({ reason: "no", at }))
-      assert.instanceOf(error, Refused)
-      assert.strictEqual(error.reason, "no")
-      assert.deepStrictEqual(error.at, at)
-    })))
-
-  it.live("gives a ServiceError of the other side as it was there", () =>
-    withRemote(Effect.fnUntraced(function*(echo) {
-      const error = yield* Effect.flip(echo.shed())
-      assert.instanceOf(error, ServiceError.ServiceError)
-      assert.strictEqual(error.reason._tag, "Overloaded")
-      if (error.reason._tag === "Overloaded") assert.strictEqual(Duration.toMillis(error.reason.retryAfter), 1500)
-    })))
-
-  it.live("keeps a defect a defect, which fails its call alone", () =>
-    withRemote(Effect.fnUntraced(function*(echo, waiting) {
-      const other = yield* Effect.forkChild(echo.wait())
-      yield* Deferred.await(waiting.started)
-      const exit = yield* Effect.exit(echo.crash())
-      assert.isTrue(Exit.hasDies(exit))
-      assert.isUndefined(other.pollUnsafe())
-      assert.strictEqual(yield* echo.greet({ name: "x" }), "hello x")
-      yield* Fiber.interrupt(other)
-    })))
-
   it.live("refuses a payload that does not fit before it is sent", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flatMap(Echo, (echo) => Effect.flip(echo.greet({ name: "" }))).pipe(
@@ -103,32 +79,6 @@ describe("Remote.layerHttp", () => {
       )
       assert.strictEqual(error.reason._tag, "InvalidPayload")
     }))
-
-  it.live("interrupts the handler when the caller is interrupted", () =>
-    withRemote(Effect.fnUntraced(function*(echo, waiting) {
-      const call = yield* Effect.forkChild(echo.wait())
-      yield* Deferred.await(waiting.started)
-      yield* Fiber.interrupt(call)
-      yield* Deferred.await(waiting.interrupted)
-    })))
-
-  it.live("interrupts the handler of a sibling that lost", () =>
-    withRemote(Effect.fnUntraced(function*(echo, waiting) {
-      const both = Effect.all(
-        [echo.wait(), Effect.andThen(Deferred.await(waiting.started), echo.refuse({ reason: "no", at }))],
-        { concurrency: "unbounded" }
-      )
-      assert.instanceOf(yield* Effect.flip(both), Refused)
-      yield* Deferred.await(waiting.interrupted)
-    })))
-
-  it.live("streams items and then the error of the stream", () =>
-    withRemote(Effect.fnUntraced(function*(echo) {
-      const seen: Array<number> = []
-      const stream = Stream.runForEach(echo.count({ to: 200 }), (item) => Effect.sync(() => seen.push(item)))
-      assert.instanceOf(yield* Effect.flip(stream), Refused)
-      assert.deepStrictEqual(seen, Array.from({ length: 200 }, (_, index) => index + 1))
-    })))
 
   it.live("serves a remote service as a gateway without changing its answers or errors", () =>
     Effect.gen(function*() {

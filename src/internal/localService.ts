@@ -25,6 +25,7 @@ export const make = (
     const client: Record<string, AnyMethod> = {}
     for (const method of methods.values()) {
       const handler = handlers[method.name]!
+      // The contract says which of the two a handler returns; the erased types do not.
       client[method.name] = method.stream
         ? streamMethod(name, method, services, handler as (payload: unknown) => AnyStream)
         : effectMethod(name, method, services, handler as (payload: unknown) => AnyEffect)

@@ -103,6 +103,7 @@ export const orUnavailable = <A, E, R>(
       return Effect.fail(new Unavailable({ detail: error.message }))
     }
     if (error instanceof BadFeeds || error instanceof RunFailed) return Effect.die(error)
+    // The four members of `RunError` were taken out above.
     return Effect.fail(error as Exclude<E, Session.RunError>)
   })
 

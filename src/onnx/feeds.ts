@@ -108,6 +108,7 @@ const unexpected = (path: string, output: string, expected: string, actual: stri
 /** Why the elements of a tensor contradict its own dtype or shape. */
 const flawOf = (tensor: Tensor.Tensor): string | undefined => {
   if (Tensor.isTensor(tensor)) return undefined
+  // A caller without types can pass anything; the next line finds out.
   const { data, dtype, shape } = (tensor ?? {}) as Partial<Tensor.Tensor>
   if (dtype === undefined || shape === undefined || data === undefined) return "a value that is not a tensor"
   return `${Tensor.describe(dtype, shape)} with ${data.length} elements in a ${data.constructor.name}`

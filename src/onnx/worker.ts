@@ -59,6 +59,7 @@ const serve = ({ ort, session }: Awaited<ReturnType<typeof load>>) => {
     const results = await native(flags, () => session.run(tensors, outputs))
     const named: Array<Named> = []
     const transfer: Array<ArrayBuffer> = []
+    // A model whose outputs are no tensors, or of another dtype than `Tensor` has, was refused when it was loaded.
     for (const name in results) {
       const { data, dims, type } = results[name] as Tensor
       named.push([name, type as Named[1], dims, data as Named[3]])

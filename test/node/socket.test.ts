@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ServiceError, Tensor } from "chorale"
 import { Socket } from "chorale/node"
-import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { at, Echo, echoLive, makeWaiting, Refused, type Waiting } from "../fixtures/echo.ts"
+import { keepsItsPromises } from "../fixtures/promises.ts"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "chorale-"))),
@@ -74,6 +75,8 @@ describe.each([["a unix socket", unixAddress], ["TCP", tcpAddress]] as const)("S
       const address = yield* serve(yield* newAddress, echoLive(waiting))
       yield* Effect.flatMap(Echo, (echo) => use(echo, waiting)).pipe(Effect.provide(remote(address)))
     })
+
+  keepsItsPromises(withRemote)
 
   it.live("carries tensors with their dtype, shape, NaN, -0 and 64-bit integers", () =>
     withRemote(Effect.fnUntraced(function*(echo) {
@@ -150,59 +153,6 @@ describe.each([["a unix socket", unixAddress], ["TCP", tcpAddress]] as const)("S
       }))
       assert.deepStrictEqual(warnings, [])
     }))
-
-  it.live("gives a declared error as an instance of its class with all its fields", () =>
-    withRemote(Effect.fnUntraced(function*(echo) {
-      const error = yield* Effect.flip(echo.refuse({ reason: "no", at }))
-      assert.instanceOf(error, Refused)
-      assert.strictEqual(error.reason, "no")
-      assert.deepStrictEqual(error.at, at)
-    })))
-
-  it.live("gives a ServiceError of the other side as it was there", () =>
-    withRemote(Effect.fnUntraced(function*(echo) {
-      const error = yield* Effect.flip(echo.shed())
-      assert.instanceOf(error, ServiceError.ServiceError)
-      assert.strictEqual(error.reason._tag, "Overloaded")
-      if (error.reason._tag === "Overloaded") assert.strictEqual(Duration.toMillis(error.reason.retryAfter), 1500)
-    })))
-
-  it.live("keeps a defect a defect, which fails its call alone", () =>
-    withRemote(Effect.fnUntraced(function*(echo, waiting) {
-      const other = yield* Effect.forkChild(echo.wait())
-      yield* Deferred.await(waiting.started)
-      const exit = yield* Effect.exit(echo.crash())
-      assert.isTrue(Exit.hasDies(exit))
-      assert.isUndefined(other.pollUnsafe())
-      assert.strictEqual(yield* echo.greet({ name: "x" }), "hello x")
-      yield* Fiber.interrupt(other)
-    })))
-
-  it.live("interrupts the handler when the caller is interrupted", () =>
-    withRemote(Effect.fnUntraced(function*(echo, waiting) {
-      const call = yield* Effect.forkChild(echo.wait())
-      yield* Deferred.await(waiting.started)
-      yield* Fiber.interrupt(call)
-      yield* Deferred.await(waiting.interrupted)
-    })))
-
-  it.live("interrupts the handler of a sibling that lost", () =>
-    withRemote(Effect.fnUntraced(function*(echo, waiting) {
-      const both = Effect.all(
-        [echo.wait(), Effect.andThen(Deferred.await(waiting.started), echo.refuse({ reason: "no", at }))],
-        { concurrency: "unbounded" }
-      )
-      assert.instanceOf(yield* Effect.flip(both), Refused)
-      yield* Deferred.await(waiting.interrupted)
-    })))
-
-  it.live("streams items and then the error of the stream", () =>
-    withRemote(Effect.fnUntraced(function*(echo) {
-      const seen: Array<number> = []
-      const stream = Stream.runForEach(echo.count({ to: 200 }), (item) => Effect.sync(() => seen.push(item)))
-      assert.instanceOf(yield* Effect.flip(stream), Refused)
-      assert.deepStrictEqual(seen, Array.from({ length: 200 }, (_, index) => index + 1))
-    })))
 
   it.live("serves a remote service as a gateway without changing its answers or errors", () =>
     Effect.gen(function*() {

@@ -1,3 +1,4 @@
+export * as Deadline from "./Deadline.ts"
 export * as Model from "./Model.ts"
 export * as Remote from "./Remote.ts"
 export * as Resources from "./Resources.ts"

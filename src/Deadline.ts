@@ -27,9 +27,12 @@ export interface Deadline {
  * @category services
  * @since 0.2.0
  */
-export const Current: Context.Reference<Deadline | undefined> = Context.Reference<Deadline | undefined>("chorale/Deadline", {
-  defaultValue: () => undefined
-})
+export const Current: Context.Reference<Deadline | undefined> = Context.Reference<Deadline | undefined>(
+  "chorale/Deadline",
+  {
+    defaultValue: () => undefined
+  }
+)
 
 /**
  * Gives every service call inside an effect at most this much time from now on.

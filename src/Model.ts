@@ -108,7 +108,7 @@ export interface ServiceClass<in out Self, in out Name extends string, in out Rp
   readonly methods: ReadonlyMap<string, Definition>
 
   /**
-   * The methods as they travel: named `<service>/<method>`, with `ServiceError` among their errors.
+   * The methods as they travel: RPCs named `<service>/<method>` of values that are encoded by the ends of a hop.
    */
   readonly protocol: Protocol
 

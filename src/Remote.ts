@@ -6,10 +6,10 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Layer, Stream } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { HttpClient, HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import { type Rpc, RpcClient, RpcClientError } from "effect/rpc"
-import * as Payload from "./internal/payload.ts"
+import * as RemoteMethod from "./internal/remoteMethod.ts"
 import * as Wire from "./internal/wire.ts"
 import type * as Model from "./Model.ts"
 import * as ServiceError from "./ServiceError.ts"
@@ -68,10 +68,14 @@ export const layerProtocol = <Self, Name extends string, Rpcs extends Rpc.Any>(
   Layer.effect(
     service,
     Effect.gen(function*() {
-      const client = yield* RpcClient.make(service.protocol, { flatten: true })
+      const { codecFor } = yield* RpcClient.Protocol
+      const client = yield* RpcClient.make(service.protocol, { flatten: true, disableTracing: true })
       // The wire erases the types of the methods, by name; `service` states them again for the caller.
-      const call = client as Call
-      const methods = Array.from(service.methods, ([name, method]) => [name, remoteMethod(service.key, method, call)])
+      const call = client as RemoteMethod.Call
+      const methods = Array.from(service.methods, ([name, method]) => [
+        name,
+        RemoteMethod.make(service.key, method, { codecFor, call, toReason })
+      ])
       return Object.fromEntries(methods) as Model.Client<Rpcs>
     })
   )
@@ -98,24 +102,6 @@ const requireContentType = (response: HttpClientResponse.HttpClientResponse) =>
         }, not ${Wire.contentType}`
       })
     })
-
-type Call = (tag: string, payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
-
-const remoteMethod = (service: string, method: Model.Definition, call: Call) => {
-  const check = Payload.check(service, method)
-  const tag = `${service}/${method.name}`
-  const attribute = (error: unknown) =>
-    error instanceof RpcClientError.RpcClientError
-      ? new ServiceError.ServiceError({ service, method: method.name, reason: toReason(error.reason) })
-      : error
-  // The contract says which of the two a call returns; the erased types do not.
-  if (method.stream) {
-    const run = (payload: unknown) => Stream.mapError(call(tag, payload) as Stream.Stream<unknown, unknown>, attribute)
-    return (payload: unknown) => Stream.unwrap(Effect.map(check(payload), run))
-  }
-  const run = (payload: unknown) => Effect.mapError(call(tag, payload) as Effect.Effect<unknown, unknown>, attribute)
-  return (payload: unknown) => Effect.flatMap(check(payload), run)
-}
 
 const toReason = (failure: RpcClientError.RpcClientError["reason"]): ServiceError.Reason => {
   if (failure._tag === "RpcClientDefect") {

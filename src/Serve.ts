@@ -6,11 +6,12 @@
  *
  * @since 0.1.0
  */
-import { ByteSize, Cause, Effect, Layer, type Schema } from "effect"
+import { ByteSize, Cause, Effect, Layer } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerResponse } from "effect/http"
-import { type Rpc, RpcGroup, RpcServer } from "effect/rpc"
+import { RpcGroup, type RpcSerialization, RpcServer } from "effect/rpc"
 import * as Answer from "./http/answer.ts"
 import * as MethodRoute from "./http/methodRoute.ts"
+import * as ServedMethod from "./internal/servedMethod.ts"
 import * as Wire from "./internal/wire.ts"
 import type * as Model from "./Model.ts"
 
@@ -100,29 +101,30 @@ const rpcRoute = <Services extends ReadonlyArray<Model.Any>>(
 /** Answers calls over the protocol of the context until the scope closes. */
 const serveProtocol = Effect.fnUntraced(function*<Services extends ReadonlyArray<Model.Any>>(services: Services) {
   const group = mergeProtocols(services)
-  const handlers = yield* group.toHandlers(yield* handlersOf(services))
-  yield* RpcServer.make(group, { disableFatalDefects: true }).pipe(
+  const { codecFor } = yield* RpcServer.Protocol
+  const handlers = yield* group.toHandlers(yield* handlersOf(services, codecFor))
+  yield* RpcServer.make(group, { disableFatalDefects: true, disableTracing: true }).pipe(
     Effect.provideContext(handlers),
     Effect.forkScoped
   )
 })
 
-// A contract has plain schemas, so serving it needs nothing but its service; the erased protocol does not say so.
-type PlainProtocol = RpcGroup.RpcGroup<
-  Rpc.Rpc<string, Schema.Codec<unknown>, Schema.Codec<unknown>, Schema.Codec<unknown>>
->
+const mergeProtocols = (services: ReadonlyArray<Model.Any>): Model.Protocol =>
+  // A group is invariant in its methods, whose types are erased here on purpose.
+  RpcGroup.make().merge(...services.map((service) => service.protocol)) as RpcGroup.Any as Model.Protocol
 
-const mergeProtocols = (services: ReadonlyArray<Model.Any>): PlainProtocol =>
-  RpcGroup.make().merge(...services.map((service) => service.protocol)) as RpcGroup.Any as PlainProtocol
-
-/** The methods of a service in the context, each by the name under which it travels. */
-const handlersOf = Effect.fnUntraced(function*<Services extends ReadonlyArray<Model.Any>>(services: Services) {
-  const handlers: Record<string, (payload: unknown) => Effect.Effect<unknown, unknown>> = {}
+/** The methods of the services in the context, each by the name under which it travels. */
+const handlersOf = Effect.fnUntraced(function*<Services extends ReadonlyArray<Model.Any>>(
+  services: Services,
+  codecFor: RpcSerialization.CodecFor
+) {
+  const handlers: Record<string, (...request: Parameters<ServedMethod.Handler>) => Effect.Effect<unknown, unknown>> = {}
   for (const service of services) {
     const client = yield* clientOf(service)
-    for (const { name } of service.methods.values()) {
+    for (const method of service.methods.values()) {
+      const handler = ServedMethod.make(service.key, method, codecFor, client[method.name]!)
       // A streaming method returns a stream here, as its schema in the protocol says.
-      handlers[`${service.key}/${name}`] = client[name] as (payload: unknown) => Effect.Effect<unknown, unknown>
+      handlers[`${service.key}/${method.name}`] = handler as (typeof handlers)[string]
     }
   }
   return handlers

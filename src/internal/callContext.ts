@@ -5,6 +5,7 @@
  * call carries over any distance. So a call means the same wherever it runs.
  */
 import { Context, References, Tracer } from "effect"
+import * as Deadline from "../Deadline.ts"
 
 type Carry = (caller: Context.Context<never>, context: Context.Context<never>) => Context.Context<never>
 
@@ -14,6 +15,7 @@ const carry = <I, S>(key: Context.Key<I, S>): Carry => (caller, context) => {
 }
 
 const carried: ReadonlyArray<Carry> = [
+  carry(Deadline.Current),
   carry(Tracer.ParentSpan),
   carry(Tracer.Tracer),
   carry(References.TracerEnabled),

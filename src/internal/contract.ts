@@ -26,7 +26,7 @@ export interface Definition {
  * @category models
  * @since 0.1.0
  */
-export type Protocol = RpcGroup.RpcGroup<Rpc.Rpc<string, Schema.Top, Schema.Top, Schema.Top>>
+export type Protocol = RpcGroup.RpcGroup<Rpc.Rpc<string, Schema.Any, Schema.Any, Schema.Any>>
 
 /** The methods of a contract by name. */
 export const declare = (methods: ReadonlyArray<Rpc.Any>): ReadonlyMap<string, Definition> => {
@@ -48,13 +48,20 @@ export const declare = (methods: ReadonlyArray<Rpc.Any>): ReadonlyMap<string, De
   return new Map(definitions.map((definition) => [definition.name, definition]))
 }
 
-/** The methods of a contract as they travel: with `ServiceError` among what they may fail with. */
+/** What a method may fail with over any distance. */
+export const errorSchema = (method: Definition): Schema.Codec<unknown, unknown> =>
+  Schema.Union([method.error, ServiceError])
+
+/**
+ * The methods of a contract as RPCs named `<service>/<method>`, whose payloads, results and errors are encoded and
+ * decoded by the ends of the hop and not by the RPC machinery.
+ */
 export const toProtocol = (name: string, methods: ReadonlyMap<string, Definition>): Protocol => {
   const travelling = Array.from(methods.values(), (method) =>
     Rpc.make(`${name}/${method.name}`, {
-      payload: method.payload,
-      success: method.success,
-      error: Schema.Union([method.error, ServiceError]),
+      payload: Schema.Any,
+      success: Schema.Any,
+      error: Schema.Any,
       stream: method.stream
     }).annotateMerge(method.annotations))
   // A group is invariant in its methods, whose types are erased here on purpose.

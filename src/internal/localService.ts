@@ -3,6 +3,7 @@ import { Context, Effect, Stream, Tracer } from "effect"
 import * as ServiceError from "../ServiceError.ts"
 import * as CallContext from "./callContext.ts"
 import type { Definition } from "./contract.ts"
+import * as Deadlines from "./deadline.ts"
 import * as Payload from "./payload.ts"
 
 /** Methods and handlers once their types are erased; `ServiceClass` states them again. */
@@ -42,15 +43,18 @@ const effectMethod = (
   const check = Payload.check(service, method)
   const attribute = attributeReason(service, method.name)
   const callContext = CallContext.make(services)
+  const keepDeadline = Deadlines.forEffect(service, method.name)
   const name = `${service}.${method.name}`
   const run = (valid: unknown): AnyEffect => Effect.mapError(handler(valid), attribute)
-  // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
   return (payload: unknown): AnyEffect =>
-    Effect.useSpan(name, (span) =>
-      Effect.updateContext<unknown, unknown, never, never>(
-        Effect.flatMap(check(payload), run),
-        (caller) => Context.add(callContext(caller), Tracer.ParentSpan, span)
-      ))
+    Effect.withFiber((fiber) =>
+      Effect.useSpan(name, (span) =>
+        // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
+        Effect.updateContext<unknown, unknown, never, never>(
+          keepDeadline(fiber, Effect.flatMap(check(payload), run)),
+          (caller) => Context.add(callContext(caller), Tracer.ParentSpan, span)
+        ))
+    )
 }
 
 const streamMethod = (
@@ -65,8 +69,12 @@ const streamMethod = (
   const span = `${service}.${method.name}`
   const run = (valid: unknown): AnyStream =>
     Stream.updateContext(Stream.mapError(handler(valid), attribute), callContext)
+  const keepDeadline = Deadlines.forStream(service, method.name)
   return (payload: unknown): AnyStream =>
-    Effect.map(check(payload), run).pipe(Stream.unwrap, Stream.withSpan(span, spanOptions))
+    Effect.withFiber((fiber) => Effect.map(check(payload), (valid) => keepDeadline(fiber, run(valid)))).pipe(
+      Stream.unwrap,
+      Stream.withSpan(span, spanOptions)
+    )
 }
 
 const spanOptions = { captureStackTrace: false } as const

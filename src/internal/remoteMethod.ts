@@ -1,0 +1,158 @@
+/** The caller's side of one method over a hop. */
+import { Effect, type Fiber, References, SchemaIssue, SchemaParser, Stream, type Tracer } from "effect"
+import { RpcClientError, type RpcSerialization } from "effect/rpc"
+import * as ServiceError from "../ServiceError.ts"
+import * as Answer from "./answer.ts"
+import * as CallHeaders from "./callHeaders.ts"
+import { type Definition, errorSchema } from "./contract.ts"
+import * as Deadlines from "./deadline.ts"
+import * as Payload from "./payload.ts"
+
+/** What the RPC client offers for all methods: a request by its tag, with a payload that is encoded. */
+export type Call = (
+  tag: string,
+  payload: unknown,
+  options: { readonly headers: Record<string, string> }
+) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
+
+type Failure = ServiceError.ServiceError
+
+/** How the methods of a service are called over one transport. */
+export interface Transport {
+  readonly codecFor: RpcSerialization.CodecFor
+  readonly call: Call
+  /** What it means for a call that the transport failed. */
+  readonly toReason: (failure: RpcClientError.RpcClientError["reason"]) => ServiceError.Reason
+}
+
+/** The function of a method that is answered elsewhere. */
+export const make = (
+  service: string,
+  method: Definition,
+  transport: Transport
+): (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown> => {
+  const edge = edgeOf(service, method, transport)
+  return method.stream ? streamMethod(edge, transport.call) : effectMethod(edge, transport.call)
+}
+
+type Edge = ReturnType<typeof edgeOf>
+
+/** What both kinds of methods do with what they send and what comes back. */
+const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Transport) => {
+  const fail = (reason: ServiceError.Reason) => new ServiceError.ServiceError({ service, method: method.name, reason })
+  const mismatch = (what: string) => (issue: SchemaIssue.Issue): Failure =>
+    fail(new ServiceError.ContractMismatch({ detail: `${what} does not fit: ${formatIssue(issue)}` }))
+  const check = Payload.check(service, method)
+  const encode = SchemaParser.encodeUnknownEffect(codecFor(method.payload))
+  const refuse = Payload.refusal(service, method.name)
+  const decodeValue = SchemaParser.decodeUnknownEffect(codecFor(method.success))
+  const decodeError = SchemaParser.decodeUnknownEffect(codecFor(errorSchema(method)))
+  const unknownTag = `Unknown request tag: ${service}/${method.name}`
+  return {
+    name: `${service}.${method.name}`,
+    tag: `${service}/${method.name}`,
+    service,
+    method,
+    /** The payload as it travels. */
+    prepare: (payload: unknown): Effect.Effect<unknown, Failure> =>
+      Effect.flatMap(check(payload), (valid) => Effect.mapError(encode(valid), refuse)),
+    decodeValue: (encoded: unknown): Effect.Effect<unknown, Failure> =>
+      Effect.mapError(decodeValue(encoded), mismatch("the result")),
+    /** What the call fails with, given what the RPC client failed with. */
+    toError: (error: unknown): Effect.Effect<unknown, Failure> =>
+      error instanceof RpcClientError.RpcClientError
+        ? Effect.succeed(fail(toReason(error.reason)))
+        : Effect.mapError(decodeError(error), mismatch("the error")),
+    /** The RPC server answers a method that it does not have with this defect. */
+    noMethod: (defect: unknown): Effect.Effect<never, Failure> =>
+      defect === unknownTag || defect instanceof Error && defect.message === unknownTag
+        ? Effect.fail(fail(new ServiceError.ContractMismatch({ detail: "the replica has no such method" })))
+        : Effect.die(defect),
+    deadlines: { effect: Deadlines.forEffect(service, method.name), stream: Deadlines.forStream(service, method.name) }
+  }
+}
+
+const formatIssue = SchemaIssue.makeFormatterDefault()
+
+const effectMethod = (edge: Edge, call: Call) => {
+  const send = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) => {
+    const stages = span?.sampled === true ? new Stages(span) : undefined
+    // A method that does not stream is called as an effect.
+    const request = (encoded: unknown) =>
+      call(edge.tag, encoded, { headers: CallHeaders.write(fiber, "", span) }) as Effect.Effect<unknown, unknown>
+    return edge.prepare(payload).pipe(
+      Effect.flatMap((encoded) => {
+        stages?.sent()
+        return Effect.matchEffect(request(encoded), {
+          onSuccess: (answer) => {
+            stages?.answered(answer)
+            const value = edge.decodeValue(Answer.isAnswer(answer) ? answer.value : answer)
+            return stages === undefined ? value : Effect.tap(value, () => Effect.sync(() => stages.decoded()))
+          },
+          onFailure: (error) => Effect.flatMap(edge.toError(error), Effect.fail)
+        })
+      }),
+      Effect.catchDefect(edge.noMethod)
+    )
+  }
+  return (payload: unknown) =>
+    Effect.withFiber((fiber) =>
+      fiber.getRef(References.TracerEnabled)
+        ? Effect.useSpan(edge.name, spanOptions, (span) => edge.deadlines.effect(fiber, send(fiber, payload, span)))
+        : edge.deadlines.effect(fiber, send(fiber, payload, undefined))
+    )
+}
+
+const streamMethod = (edge: Edge, call: Call) => {
+  const receive = (fiber: AnyFiber, encoded: unknown) =>
+    // A streaming method is called as a stream.
+    (call(edge.tag, encoded, { headers: CallHeaders.write(fiber, "", undefined) }) as Stream.Stream<unknown, unknown>)
+      .pipe(
+        Stream.catch((error) => Stream.fromEffect(Effect.flatMap(edge.toError(error), Effect.fail))),
+        Stream.mapEffect(edge.decodeValue)
+      )
+  return (payload: unknown) =>
+    Stream.unwrap(
+      Effect.withFiber((fiber) =>
+        Effect.map(edge.prepare(payload), (encoded) => edge.deadlines.stream(fiber, receive(fiber, encoded)))
+      )
+    ).pipe(Stream.withSpan(edge.name, streamSpanOptions))
+}
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+const spanOptions = { kind: "client" } as const
+
+const streamSpanOptions = { kind: "client", captureStackTrace: false } as const
+
+/** The parts of a call as attributes of its span, in milliseconds. */
+class Stages {
+  private readonly span: Tracer.Span
+  private at = performance.now()
+
+  constructor(span: Tracer.Span) {
+    this.span = span
+  }
+
+  sent() {
+    this.span.attribute("chorale.encode_ms", this.lap())
+  }
+
+  answered(answer: unknown) {
+    const waited = this.lap()
+    const times = Answer.isAnswer(answer) ? answer.times : undefined
+    if (times === undefined) return
+    this.span.attribute("chorale.execute_ms", times.execute)
+    this.span.attribute("chorale.transport_ms", Math.max(0, waited - times.decode - times.execute - times.encode))
+  }
+
+  decoded() {
+    this.span.attribute("chorale.decode_ms", this.lap())
+  }
+
+  private lap() {
+    const before = this.at
+    this.at = performance.now()
+    return this.at - before
+  }
+}

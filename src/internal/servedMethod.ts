@@ -1,0 +1,102 @@
+/** The callee's side of one method over a hop. */
+import { Context, Effect, type Fiber, SchemaIssue, SchemaParser, Stream, Tracer } from "effect"
+import type { Headers } from "effect/http"
+import type { RpcSerialization } from "effect/rpc"
+import type { Answer } from "./answer.ts"
+import * as CallHeaders from "./callHeaders.ts"
+import { type Definition, errorSchema } from "./contract.ts"
+import * as Payload from "./payload.ts"
+
+/** Answers a request with a payload as it travels. */
+export type Handler = (
+  payload: unknown,
+  options: { readonly headers: Headers.Headers }
+) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
+
+/** The handler of a method whose service is at hand here; `run` is the function of that service. */
+export const make = (
+  service: string,
+  method: Definition,
+  codecFor: RpcSerialization.CodecFor,
+  run: (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
+): Handler => {
+  const edge = edgeOf(service, method, codecFor)
+  // The contract says which of the two a method returns; the erased types do not.
+  return method.stream
+    ? streamHandler(edge, run as (payload: unknown) => Stream.Stream<unknown, unknown>)
+    : effectHandler(edge, run as (payload: unknown) => Effect.Effect<unknown, unknown>)
+}
+
+type Edge = ReturnType<typeof edgeOf>
+
+const edgeOf = (service: string, method: Definition, codecFor: RpcSerialization.CodecFor) => {
+  const decode = SchemaParser.decodeUnknownEffect(codecFor(method.payload))
+  const encodeValue = SchemaParser.encodeUnknownEffect(codecFor(method.success))
+  const encodeError = SchemaParser.encodeUnknownEffect(codecFor(errorSchema(method)))
+  const refuse = Payload.refusal(service, method.name)
+  const misfit = (what: string) => (issue: SchemaIssue.Issue) =>
+    Effect.die(new TypeError(`${service}.${method.name}: ${what} does not fit the contract: ${formatIssue(issue)}`))
+  return {
+    decode: (payload: unknown) => Effect.mapError(decode(payload), refuse),
+    encodeValue: (value: unknown): Effect.Effect<unknown> => Effect.catch(encodeValue(value), misfit("the result")),
+    encodeError: (error: unknown): Effect.Effect<unknown> => Effect.catch(encodeError(error), misfit("the error"))
+  }
+}
+
+const formatIssue = SchemaIssue.makeFormatterDefault()
+
+const effectHandler = (edge: Edge, run: (payload: unknown) => Effect.Effect<unknown, unknown>): Handler => {
+  const fail = (error: unknown) => Effect.flatMap(edge.encodeError(error), Effect.fail)
+  const answer = (payload: unknown): Effect.Effect<Answer, unknown> =>
+    edge.decode(payload).pipe(
+      Effect.flatMap(run),
+      Effect.flatMap(edge.encodeValue),
+      Effect.map((value) => ({ value }))
+    )
+  const answerTimed = (payload: unknown): Effect.Effect<Answer, unknown> =>
+    Effect.suspend(() => {
+      const start = performance.now()
+      let decoded = start
+      let executed = start
+      return edge.decode(payload).pipe(
+        Effect.flatMap((valid) => {
+          decoded = performance.now()
+          return run(valid)
+        }),
+        Effect.flatMap((value) => {
+          executed = performance.now()
+          return edge.encodeValue(value)
+        }),
+        Effect.map((value) => ({
+          value,
+          times: { decode: decoded - start, execute: executed - decoded, encode: performance.now() - executed }
+        }))
+      )
+    })
+  return (payload, { headers }) =>
+    Effect.withFiber((fiber) => {
+      const context = CallHeaders.read(fiber, headers, fiber.context)
+      return Effect.provideContext(
+        Effect.catch(isTraced(context) ? answerTimed(payload) : answer(payload), fail),
+        context
+      )
+    })
+}
+
+const isTraced = (context: Context.Context<never>): boolean =>
+  Context.getOrUndefined(context, Tracer.ParentSpan)?.sampled === true
+
+const streamHandler =
+  (edge: Edge, run: (payload: unknown) => Stream.Stream<unknown, unknown>): Handler => (payload, { headers }) =>
+    Stream.unwrap(
+      Effect.withFiber((fiber) => Effect.map(edge.decode(payload), (valid) => inCall(fiber, headers, run(valid))))
+    ).pipe(
+      Stream.mapEffect(edge.encodeValue),
+      Stream.catch((error) => Stream.fromEffect(Effect.flatMap(edge.encodeError(error), Effect.fail)))
+    )
+
+const inCall = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  headers: Headers.Headers,
+  stream: Stream.Stream<unknown, unknown>
+) => Stream.updateContext(stream, (context: Context.Context<never>) => CallHeaders.read(fiber, headers, context))

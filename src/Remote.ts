@@ -8,7 +8,7 @@
  */
 import { Duration, Effect, Layer } from "effect"
 import { HttpClient, HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { type Rpc, RpcClient, RpcClientError } from "effect/rpc"
+import { type Rpc, RpcClient, type RpcClientError } from "effect/rpc"
 import * as RemoteMethod from "./internal/remoteMethod.ts"
 import * as Wire from "./internal/wire.ts"
 import type * as Model from "./Model.ts"

@@ -3,7 +3,7 @@
  * left of the deadline in milliseconds, and the fingerprint of the method as its caller knows it.
  */
 import { Context, Duration, type Fiber, Option, Tracer } from "effect"
-import { Headers, HttpTraceContext } from "effect/http"
+import { type Headers, HttpTraceContext } from "effect/http"
 import * as Deadline from "../Deadline.ts"
 
 const traceparent = "traceparent"

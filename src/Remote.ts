@@ -72,11 +72,12 @@ export const layerProtocol = <Self, Name extends string, Rpcs extends Rpc.Any>(
       const client = yield* RpcClient.make(service.protocol, { flatten: true, disableTracing: true })
       // The wire erases the types of the methods, by name; `service` states them again for the caller.
       const call = client as RemoteMethod.Call
-      const methods = Array.from(service.methods, ([name, method]) => [
-        name,
-        RemoteMethod.make(service.key, method, { codecFor, call, toReason })
-      ])
-      return Object.fromEntries(methods) as Model.Client<Rpcs>
+      const methods = yield* Effect.forEach(
+        service.methods.values(),
+        (method) => RemoteMethod.make(service.key, method, { codecFor, call, toReason })
+      )
+      const names = Array.from(service.methods.keys())
+      return Object.fromEntries(names.map((name, index) => [name, methods[index]])) as Model.Client<Rpcs>
     })
   )
 

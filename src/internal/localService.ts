@@ -1,7 +1,8 @@
 /** The methods of a service that is implemented in this process. */
-import { Context, Effect, Stream, Tracer } from "effect"
+import { Context, Effect, type Fiber, Stream, Tracer } from "effect"
 import * as ServiceError from "../ServiceError.ts"
 import * as CallContext from "./callContext.ts"
+import * as CallMetrics from "./callMetrics.ts"
 import type { Definition } from "./contract.ts"
 import * as Deadlines from "./deadline.ts"
 import * as Payload from "./payload.ts"
@@ -21,25 +22,30 @@ export const make = (
   build: Handlers | Effect.Effect<Handlers>
 ) =>
   Effect.gen(function*() {
-    const services = yield* Effect.context<never>()
+    const services = Context.add(yield* Effect.context<never>(), CallMetrics.Caller, name)
     const handlers = Effect.isEffect(build) ? yield* build : build
     const client: Record<string, AnyMethod> = {}
     for (const method of methods.values()) {
       const handler = handlers[method.name]!
+      const begin = yield* CallMetrics.make(name, method.name)
+      const edge = { service: name, method, services, begin }
       // The contract says which of the two a handler returns; the erased types do not.
       client[method.name] = method.stream
-        ? streamMethod(name, method, services, handler as (payload: unknown) => AnyStream)
-        : effectMethod(name, method, services, handler as (payload: unknown) => AnyEffect)
+        ? streamMethod(edge, handler as (payload: unknown) => AnyStream)
+        : effectMethod(edge, handler as (payload: unknown) => AnyEffect)
     }
     return client
   })
 
-const effectMethod = (
-  service: string,
-  method: Definition,
-  services: Context.Context<never>,
-  handler: (payload: unknown) => AnyEffect
-) => {
+interface Edge {
+  readonly service: string
+  readonly method: Definition
+  /** What the layer of the service was built with. */
+  readonly services: Context.Context<never>
+  readonly begin: CallMetrics.Begin
+}
+
+const effectMethod = ({ begin, method, service, services }: Edge, handler: (payload: unknown) => AnyEffect) => {
   const check = Payload.check(service, method)
   const attribute = attributeReason(service, method.name)
   const callContext = CallContext.make(services)
@@ -49,20 +55,18 @@ const effectMethod = (
   return (payload: unknown): AnyEffect =>
     Effect.withFiber((fiber) =>
       Effect.useSpan(name, (span) =>
-        // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
-        Effect.updateContext<unknown, unknown, never, never>(
-          keepDeadline(fiber, Effect.flatMap(check(payload), run)),
-          (caller) => Context.add(callContext(caller), Tracer.ParentSpan, span)
+        Effect.onExitPrimitive(
+          // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
+          Effect.updateContext<unknown, unknown, never, never>(
+            keepDeadline(fiber, Effect.flatMap(check(payload), run)),
+            (caller) => Context.add(callContext(caller), Tracer.ParentSpan, span)
+          ),
+          begin(fiber)
         ))
     )
 }
 
-const streamMethod = (
-  service: string,
-  method: Definition,
-  services: Context.Context<never>,
-  handler: (payload: unknown) => AnyStream
-) => {
+const streamMethod = ({ begin, method, service, services }: Edge, handler: (payload: unknown) => AnyStream) => {
   const check = Payload.check(service, method)
   const attribute = attributeReason(service, method.name)
   const callContext = CallContext.make(services)
@@ -70,8 +74,14 @@ const streamMethod = (
   const run = (valid: unknown): AnyStream =>
     Stream.updateContext(Stream.mapError(handler(valid), attribute), callContext)
   const keepDeadline = Deadlines.forStream(service, method.name)
+  const stream = (payload: unknown) => (fiber: Fiber.Fiber<unknown, unknown>): AnyStream => {
+    const end = begin(fiber)
+    return Stream.unwrap(Effect.map(check(payload), (valid) => keepDeadline(fiber, run(valid)))).pipe(
+      Stream.onExit((exit) => Effect.sync(() => end(exit)))
+    )
+  }
   return (payload: unknown): AnyStream =>
-    Effect.withFiber((fiber) => Effect.map(check(payload), (valid) => keepDeadline(fiber, run(valid)))).pipe(
+    Effect.withFiber((fiber) => Effect.succeed(stream(payload)(fiber))).pipe(
       Stream.unwrap,
       Stream.withSpan(span, spanOptions)
     )

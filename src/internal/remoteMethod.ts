@@ -1,9 +1,10 @@
 /** The caller's side of one method over a hop. */
-import { Effect, type Fiber, References, SchemaIssue, SchemaParser, Stream, type Tracer } from "effect"
+import { Effect, type Fiber, References, SchemaIssue, SchemaParser, type Scope, Stream, type Tracer } from "effect"
 import { RpcClientError, type RpcSerialization } from "effect/rpc"
 import * as ServiceError from "../ServiceError.ts"
 import * as Answer from "./answer.ts"
 import * as CallHeaders from "./callHeaders.ts"
+import * as CallMetrics from "./callMetrics.ts"
 import { type Definition, errorSchema } from "./contract.ts"
 import * as Deadlines from "./deadline.ts"
 import * as Payload from "./payload.ts"
@@ -30,12 +31,17 @@ export const make = (
   service: string,
   method: Definition,
   transport: Transport
-): (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown> => {
-  const edge = edgeOf(service, method, transport)
-  return method.stream ? streamMethod(edge, transport.call) : effectMethod(edge, transport.call)
-}
+): Effect.Effect<
+  (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>,
+  never,
+  Scope.Scope
+> =>
+  Effect.map(CallMetrics.make(service, method.name), (begin) => {
+    const edge = { ...edgeOf(service, method, transport), begin }
+    return method.stream ? streamMethod(edge, transport.call) : effectMethod(edge, transport.call)
+  })
 
-type Edge = ReturnType<typeof edgeOf>
+type Edge = ReturnType<typeof edgeOf> & { readonly begin: CallMetrics.Begin }
 
 /** What both kinds of methods do with what they send and what comes back. */
 const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Transport) => {
@@ -95,11 +101,13 @@ const effectMethod = (edge: Edge, call: Call) => {
       Effect.catchDefect(edge.noMethod)
     )
   }
+  const run = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) =>
+    Effect.onExitPrimitive(edge.deadlines.effect(fiber, send(fiber, payload, span)), edge.begin(fiber))
   return (payload: unknown) =>
     Effect.withFiber((fiber) =>
       fiber.getRef(References.TracerEnabled)
-        ? Effect.useSpan(edge.name, spanOptions, (span) => edge.deadlines.effect(fiber, send(fiber, payload, span)))
-        : edge.deadlines.effect(fiber, send(fiber, payload, undefined))
+        ? Effect.useSpan(edge.name, spanOptions, (span) => run(fiber, payload, span))
+        : run(fiber, payload, undefined)
     )
 }
 

@@ -1,5 +1,6 @@
 /** All benchmarks, in the order in which they run. */
 import type { Benchmark } from "./benchmark.ts"
+import { hopSocket } from "./hop-socket.ts"
 import { localCall, localCallUntraced } from "./model-local-call.ts"
 import { latency } from "./ocr-latency.ts"
 import { throughput } from "./ocr-throughput.ts"
@@ -14,6 +15,7 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   call,
   localCall,
   localCallUntraced,
+  ...hopSocket,
   httpCall,
   httpTensor,
   latency,

@@ -49,6 +49,7 @@ export const encode = (messages: ReadonlyArray<unknown>): Uint8Array<ArrayBuffer
 export const split = (
   message: unknown
 ): { readonly head: string; readonly attachments: ReadonlyArray<Uint8Array> } => {
+  if (isPlain(message)) return { head: `{"m":${JSON.stringify(message)},"b":[],"z":[]}`, attachments: [] }
   const { attachments, bytesAt, value, zerosAt } = detach(message)
   return { head: JSON.stringify({ m: value, b: bytesAt, z: zerosAt }), attachments }
 }
@@ -62,6 +63,18 @@ const toParts = (message: unknown) => {
     throw new FrameError({ message: `a message of ${length} bytes is over the 4 GiB of a frame` })
   }
   return { attachments, head, length }
+}
+
+/** Whether JSON writes a message as it is. */
+const isPlain = (value: unknown): boolean => {
+  if (typeof value === "number") return value !== 0 || !Object.is(value, -0)
+  if (typeof value !== "object" || value === null) return true
+  if (value instanceof Uint8Array) return false
+  if (Array.isArray(value)) return value.every(isPlain)
+  for (const key in value) {
+    if (!isPlain((value as Readonly<Record<string, unknown>>)[key])) return false
+  }
+  return true
 }
 
 /** The message with null in place of bytes, and where they were. What holds no bytes is not copied. */

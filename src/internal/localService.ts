@@ -1,5 +1,5 @@
 /** The methods of a service that is implemented in this process. */
-import { Context, Effect, type Fiber, Stream, Tracer } from "effect"
+import { Context, Effect, type Fiber, References, Stream, Tracer } from "effect"
 import * as ServiceError from "../ServiceError.ts"
 import * as CallContext from "./callContext.ts"
 import * as CallMetrics from "./callMetrics.ts"
@@ -52,18 +52,24 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
   const keepDeadline = Deadlines.forEffect(service, method.name)
   const name = `${service}.${method.name}`
   const run = (valid: unknown): AnyEffect => Effect.mapError(handler(valid), attribute)
-  return (payload: unknown): AnyEffect =>
-    Effect.withFiber((fiber) =>
-      Effect.useSpan(name, (span) =>
+  const call = (effect: AnyEffect): AnyEffect =>
+    Effect.withFiber((fiber) => {
+      const inSpan = (span: Tracer.Span | undefined) =>
         Effect.onExitPrimitive(
           // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
           Effect.updateContext<unknown, unknown, never, never>(
-            keepDeadline(fiber, Effect.flatMap(check(payload), run)),
-            (caller) => Context.add(callContext(caller), Tracer.ParentSpan, span)
+            keepDeadline(fiber, effect),
+            (caller) =>
+              span === undefined ? callContext(caller) : Context.add(callContext(caller), Tracer.ParentSpan, span)
           ),
           begin(fiber)
-        ))
-    )
+        )
+      return fiber.getRef(References.TracerEnabled) ? Effect.useSpan(name, inSpan) : inSpan(undefined)
+    })
+  return Payload.withUnchecked(
+    (payload: unknown): AnyEffect => call(Effect.suspend(() => Effect.flatMap(check(payload), run))),
+    (payload: unknown): AnyEffect => call(Effect.suspend(() => run(payload)))
+  )
 }
 
 const streamMethod = ({ begin, method, service, services }: Edge, handler: (payload: unknown) => AnyStream) => {

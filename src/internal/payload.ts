@@ -2,7 +2,7 @@
 import { Effect, type Schema, SchemaIssue, SchemaParser } from "effect"
 import * as ServiceError from "../ServiceError.ts"
 
-interface Method {
+interface Checkable {
   readonly name: string
   readonly payload: Schema.Codec<unknown, unknown>
 }
@@ -10,7 +10,7 @@ interface Method {
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
 /** Checks a payload against the contract of a method; one that does not fit is `InvalidPayload`. */
-export const check = (service: string, method: Method) => {
+export const check = (service: string, method: Checkable) => {
   const make = SchemaParser.makeEffect(method.payload)
   const refuse = refusal(service, method.name)
   return (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> => Effect.mapError(make(payload), refuse)
@@ -23,3 +23,18 @@ export const refusal = (service: string, method: string) => (issue: SchemaIssue.
     method,
     reason: new ServiceError.InvalidPayload({ issue: formatIssue(issue) })
   })
+
+type Method = (payload: unknown) => unknown
+
+const unchecked = new WeakMap<object, Method>()
+
+/** A function that checks its payload, together with the one for who has checked it: a server that has decoded it. */
+export const withUnchecked = <Checked extends Method>(checked: Checked, trusting: Checked): Checked => {
+  unchecked.set(checked, trusting)
+  return checked
+}
+
+/** The function that trusts its payload, where there is one; a function put around it, such as a policy, has none. */
+export const trusting = <Checked extends Method>(checked: Checked): Checked =>
+  // What was set for a function has its type.
+  (unchecked.get(checked) ?? checked) as Checked

@@ -24,7 +24,7 @@ export const make = (
   // The contract says which of the two a method returns; the erased types do not.
   return method.stream
     ? streamHandler(edge, run as (payload: unknown) => Stream.Stream<unknown, unknown>)
-    : effectHandler(edge, run as (payload: unknown) => Effect.Effect<unknown, unknown>)
+    : effectHandler(edge, Payload.trusting(run as (payload: unknown) => Effect.Effect<unknown, unknown>))
 }
 
 type Edge = ReturnType<typeof edgeOf>
@@ -76,10 +76,8 @@ const effectHandler = (edge: Edge, run: (payload: unknown) => Effect.Effect<unkn
   return (payload, { headers }) =>
     Effect.withFiber((fiber) => {
       const context = CallHeaders.read(fiber, headers, fiber.context)
-      return Effect.provideContext(
-        Effect.catch(isTraced(context) ? answerTimed(payload) : answer(payload), fail),
-        context
-      )
+      const answered = Effect.catch(isTraced(context) ? answerTimed(payload) : answer(payload), fail)
+      return context === fiber.context ? answered : Effect.updateContext(answered, () => context)
     })
 }
 

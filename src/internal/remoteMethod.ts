@@ -1,11 +1,22 @@
 /** The caller's side of one method over a hop. */
-import { Effect, type Fiber, References, SchemaIssue, SchemaParser, type Scope, Stream, type Tracer } from "effect"
+import {
+  Cause,
+  Effect,
+  type Fiber,
+  References,
+  SchemaIssue,
+  SchemaParser,
+  type Scope,
+  Stream,
+  type Tracer
+} from "effect"
 import { RpcClientError, type RpcSerialization } from "effect/rpc"
 import * as ServiceError from "../ServiceError.ts"
 import * as Answer from "./answer.ts"
 import * as CallHeaders from "./callHeaders.ts"
 import * as CallMetrics from "./callMetrics.ts"
 import { type Definition, errorSchema } from "./contract.ts"
+import * as ContractMatch from "./contractMatch.ts"
 import * as Deadlines from "./deadline.ts"
 import * as Payload from "./payload.ts"
 
@@ -53,12 +64,15 @@ const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Tra
   const refuse = Payload.refusal(service, method.name)
   const decodeValue = SchemaParser.decodeUnknownEffect(codecFor(method.success))
   const decodeError = SchemaParser.decodeUnknownEffect(codecFor(errorSchema(method)))
+  const contract = ContractMatch.makeCaller(method)
   const unknownTag = `Unknown request tag: ${service}/${method.name}`
   return {
     name: `${service}.${method.name}`,
     tag: `${service}/${method.name}`,
-    service,
-    method,
+    /** The headers of a call. */
+    headers: (fiber: AnyFiber, span: Tracer.Span | undefined) => CallHeaders.write(fiber, contract.fingerprint(), span),
+    agree: (differs: ContractMatch.Differs): Effect.Effect<void, Failure> =>
+      Effect.mapError(contract.agree(differs), fail),
     /** The payload as it travels. */
     prepare: (payload: unknown): Effect.Effect<unknown, Failure> =>
       Effect.flatMap(check(payload), (valid) => Effect.mapError(encode(valid), refuse)),
@@ -66,7 +80,9 @@ const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Tra
       Effect.mapError(decodeValue(encoded), mismatch("the result")),
     /** What the call fails with, given what the RPC client failed with. */
     toError: (error: unknown): Effect.Effect<unknown, Failure> =>
-      error instanceof RpcClientError.RpcClientError
+      error instanceof ServiceError.ServiceError
+        ? Effect.succeed(error)
+        : error instanceof RpcClientError.RpcClientError
         ? Effect.succeed(fail(toReason(error.reason)))
         : Effect.mapError(decodeError(error), mismatch("the error")),
     /** The RPC server answers a method that it does not have with this defect. */
@@ -80,23 +96,35 @@ const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Tra
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
+/** A replica whose contract changes between two tries is being replaced, again and again. */
+const maxTries = 3
+
 const effectMethod = (edge: Edge, call: Call) => {
+  const request = (
+    fiber: AnyFiber,
+    encoded: unknown,
+    span: Tracer.Span | undefined,
+    tries = 1
+  ): Effect.Effect<unknown, unknown> =>
+    Effect.catch(
+      // A method that does not stream is called as an effect.
+      call(edge.tag, encoded, { headers: edge.headers(fiber, span) }) as Effect.Effect<unknown, unknown>,
+      (error) =>
+        ContractMatch.isDiffers(error) && tries < maxTries
+          ? Effect.flatMap(edge.agree(error), () => request(fiber, encoded, span, tries + 1))
+          : Effect.flatMap(edge.toError(error), Effect.fail)
+    )
   const send = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) => {
     const stages = span?.sampled === true ? new Stages(span) : undefined
-    // A method that does not stream is called as an effect.
-    const request = (encoded: unknown) =>
-      call(edge.tag, encoded, { headers: CallHeaders.write(fiber, "", span) }) as Effect.Effect<unknown, unknown>
     return edge.prepare(payload).pipe(
       Effect.flatMap((encoded) => {
         stages?.sent()
-        return Effect.matchEffect(request(encoded), {
-          onSuccess: (answer) => {
-            stages?.answered(answer)
-            const value = edge.decodeValue(Answer.isAnswer(answer) ? answer.value : answer)
-            return stages === undefined ? value : Effect.tap(value, () => Effect.sync(() => stages.decoded()))
-          },
-          onFailure: (error) => Effect.flatMap(edge.toError(error), Effect.fail)
-        })
+        return request(fiber, encoded, span)
+      }),
+      Effect.flatMap((answer) => {
+        stages?.answered(answer)
+        const value = edge.decodeValue(Answer.isAnswer(answer) ? answer.value : answer)
+        return stages === undefined ? value : Effect.tap(value, () => Effect.sync(() => stages.decoded()))
       }),
       Effect.catchDefect(edge.noMethod)
     )
@@ -112,19 +140,31 @@ const effectMethod = (edge: Edge, call: Call) => {
 }
 
 const streamMethod = (edge: Edge, call: Call) => {
-  const receive = (fiber: AnyFiber, encoded: unknown) =>
+  const receive = (fiber: AnyFiber, encoded: unknown, tries = 1): Stream.Stream<unknown, unknown> =>
     // A streaming method is called as a stream.
-    (call(edge.tag, encoded, { headers: CallHeaders.write(fiber, "", undefined) }) as Stream.Stream<unknown, unknown>)
-      .pipe(
-        Stream.catch((error) => Stream.fromEffect(Effect.flatMap(edge.toError(error), Effect.fail))),
-        Stream.mapEffect(edge.decodeValue)
-      )
+    (call(edge.tag, encoded, { headers: edge.headers(fiber, undefined) }) as Stream.Stream<unknown, unknown>).pipe(
+      Stream.mapEffect(edge.decodeValue),
+      Stream.catch((error) =>
+        ContractMatch.isDiffers(error) && tries < maxTries
+          ? Stream.unwrap(Effect.map(edge.agree(error), () => receive(fiber, encoded, tries + 1)))
+          : Stream.fromEffect(Effect.flatMap(edge.toError(error), Effect.fail))
+      ),
+      Stream.catchCause((cause) => {
+        const defect = Cause.hasDies(cause) ? Cause.squash(cause) : undefined
+        return defect === undefined ? Stream.failCause(cause) : Stream.fromEffect(edge.noMethod(defect))
+      })
+    )
+  const run = (fiber: AnyFiber, payload: unknown): Stream.Stream<unknown, unknown> => {
+    const end = edge.begin(fiber)
+    const prepared = edge.prepare(payload)
+    return Stream.unwrap(Effect.map(prepared, (encoded) => edge.deadlines.stream(fiber, receive(fiber, encoded)))).pipe(
+      Stream.onExit((exit) => Effect.sync(() => end(exit)))
+    )
+  }
   return (payload: unknown) =>
-    Stream.unwrap(
-      Effect.withFiber((fiber) =>
-        Effect.map(edge.prepare(payload), (encoded) => edge.deadlines.stream(fiber, receive(fiber, encoded)))
-      )
-    ).pipe(Stream.withSpan(edge.name, streamSpanOptions))
+    Stream.unwrap(Effect.withFiber((fiber) => Effect.succeed(run(fiber, payload)))).pipe(
+      Stream.withSpan(edge.name, streamSpanOptions)
+    )
 }
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>

@@ -5,6 +5,7 @@ import type { RpcSerialization } from "effect/rpc"
 import type { Answer } from "./answer.ts"
 import * as CallHeaders from "./callHeaders.ts"
 import { type Definition, errorSchema } from "./contract.ts"
+import * as ContractMatch from "./contractMatch.ts"
 import * as Payload from "./payload.ts"
 
 /** Answers a request with a payload as it travels. */
@@ -37,6 +38,7 @@ const edgeOf = (service: string, method: Definition, codecFor: RpcSerialization.
   const misfit = (what: string) => (issue: SchemaIssue.Issue) =>
     Effect.die(new TypeError(`${service}.${method.name}: ${what} does not fit the contract: ${formatIssue(issue)}`))
   return {
+    differs: ContractMatch.makeReplica(method),
     decode: (payload: unknown) => Effect.mapError(decode(payload), refuse),
     encodeValue: (value: unknown): Effect.Effect<unknown> => Effect.catch(encodeValue(value), misfit("the result")),
     encodeError: (error: unknown): Effect.Effect<unknown> => Effect.catch(encodeError(error), misfit("the error"))
@@ -75,6 +77,8 @@ const effectHandler = (edge: Edge, run: (payload: unknown) => Effect.Effect<unkn
     })
   return (payload, { headers }) =>
     Effect.withFiber((fiber) => {
+      const differs = edge.differs(CallHeaders.fingerprint(headers))
+      if (differs !== undefined) return Effect.fail(differs)
       const context = CallHeaders.read(fiber, headers, fiber.context)
       const answered = Effect.catch(isTraced(context) ? answerTimed(payload) : answer(payload), fail)
       return context === fiber.context ? answered : Effect.updateContext(answered, () => context)
@@ -85,13 +89,17 @@ const isTraced = (context: Context.Context<never>): boolean =>
   Context.getOrUndefined(context, Tracer.ParentSpan)?.sampled === true
 
 const streamHandler =
-  (edge: Edge, run: (payload: unknown) => Stream.Stream<unknown, unknown>): Handler => (payload, { headers }) =>
-    Stream.unwrap(
-      Effect.withFiber((fiber) => Effect.map(edge.decode(payload), (valid) => inCall(fiber, headers, run(valid))))
-    ).pipe(
+  (edge: Edge, run: (payload: unknown) => Stream.Stream<unknown, unknown>): Handler => (payload, { headers }) => {
+    const differs = edge.differs(CallHeaders.fingerprint(headers))
+    if (differs !== undefined) return Stream.fail(differs)
+    const answer = Effect.withFiber((fiber) =>
+      Effect.map(edge.decode(payload), (valid) => inCall(fiber, headers, run(valid)))
+    )
+    return Stream.unwrap(answer).pipe(
       Stream.mapEffect(edge.encodeValue),
       Stream.catch((error) => Stream.fromEffect(Effect.flatMap(edge.encodeError(error), Effect.fail)))
     )
+  }
 
 const inCall = (
   fiber: Fiber.Fiber<unknown, unknown>,

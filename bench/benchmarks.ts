@@ -1,5 +1,7 @@
 /** All benchmarks, in the order in which they run. */
 import type { Benchmark } from "./benchmark.ts"
+import { composeCpu } from "./compose-cpu.ts"
+import { grpc600k, grpcSmall } from "./hop-grpc.ts"
 import { hopSocket } from "./hop-socket.ts"
 import { localCall, localCallUntraced } from "./model-local-call.ts"
 import { latency } from "./ocr-latency.ts"
@@ -16,6 +18,9 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   localCall,
   localCallUntraced,
   ...hopSocket,
+  grpcSmall,
+  grpc600k,
+  composeCpu,
   httpCall,
   httpTensor,
   latency,

@@ -15,6 +15,7 @@ import * as Local from "./internal/localService.ts"
 import type * as ServiceError from "./ServiceError.ts"
 
 export type { Definition, Protocol } from "./internal/contract.ts"
+export { streamOf, type StreamSchema } from "./internal/payloadStream.ts"
 
 /**
  * The function a caller sees for one method.

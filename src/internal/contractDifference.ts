@@ -67,7 +67,7 @@ class Comparison {
 
   private parts(writer: Part, reader: Part, path: string): Difference {
     if (this.depth > maxDepth) this.steps = maxSteps
-
+    if (this.steps >= maxSteps) return path
     this.steps++
     if (this.agreed.get(writer)?.has(reader) === true) return undefined
     const mark = this.trail.length

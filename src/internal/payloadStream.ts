@@ -4,7 +4,7 @@
  * In the same process such a stream is passed as it is. Over a hop an id
  * travels in its place, and the items follow in messages of their own.
  */
-import { Effect, Schema, SchemaAST, SchemaGetter, SchemaIssue, Stream } from "effect"
+import { type Context, Effect, Schema, SchemaAST, SchemaGetter, SchemaIssue, SchemaParser, Stream } from "effect"
 import type * as ServiceError from "../ServiceError.ts"
 
 /**
@@ -110,14 +110,37 @@ export const streamFields = (payload: Schema.Top): ReadonlyMap<string, Items> =>
 export const mapStreams = (
   payload: unknown,
   fields: ReadonlyMap<string, Items>,
-  replace: (value: unknown, items: Items, field: string) => unknown
+  replace: (value: unknown, field: string) => unknown
 ): unknown => {
-  const replaced: Record<string, unknown> = { ...Object(payload) }
-  for (const [field, items] of fields) {
-    // An optional field that is not there stays away.
-    if (replaced[field] !== undefined) replaced[field] = replace(replaced[field], items, field)
+  // The payload was checked: it is a struct.
+  const replaced = { ...payload as Record<string, unknown> }
+  for (const field of fields.keys()) {
+    // An optional stream that is not there stays away.
+    if (replaced[field] !== undefined) replaced[field] = replace(replaced[field], field)
   }
   return replaced
+}
+
+/**
+ * The payload with streams that check each item as it passes, for a handler in the same process.
+ *
+ * The streams run in the context of their caller, as they would from anywhere else.
+ */
+export const checkItems = (
+  fields: ReadonlyMap<string, Items>,
+  refuse: (issue: SchemaIssue.Issue) => ServiceError.ServiceError
+): (payload: unknown, caller: Context.Context<never>) => unknown => {
+  const checks = new Map(Array.from(fields, ([field, { item }]) => [field, SchemaParser.makeEffect(item)] as const))
+  return (payload, caller) =>
+    mapStreams(payload, fields, (value, field) => {
+      const check = checks.get(field)
+      // The payload was checked: where its schema has a stream, it has one.
+      const stream = value as Stream.Stream<unknown, unknown>
+      const checked = check === undefined
+        ? stream
+        : Stream.mapEffect(stream, (item) => Effect.mapError(check(item), refuse))
+      return Stream.provideContext(checked, caller)
+    })
 }
 
 /** What travels in place of a stream. */

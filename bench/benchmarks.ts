@@ -2,14 +2,15 @@
 import type { Benchmark } from "./benchmark.ts"
 import { composeCpu } from "./compose-cpu.ts"
 import { grpc600k, grpcSmall } from "./hop-grpc.ts"
+import { http600k, httpSmall } from "./hop-http.ts"
 import { hopSocket } from "./hop-socket.ts"
+import { thread4m, threadSmall } from "./hop-thread.ts"
 import { localCall, localCallUntraced } from "./model-local-call.ts"
 import { latency } from "./ocr-latency.ts"
 import { throughput } from "./ocr-throughput.ts"
 import { call } from "./onnx-call.ts"
 import { loopDelay } from "./onnx-loop-delay.ts"
 import { overlap } from "./onnx-overlap.ts"
-import { httpCall, httpTensor } from "./remote-http.ts"
 
 export const benchmarks: ReadonlyArray<Benchmark> = [
   overlap,
@@ -18,11 +19,13 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   localCall,
   localCallUntraced,
   ...hopSocket,
+  httpSmall,
+  http600k,
+  threadSmall,
+  thread4m,
   grpcSmall,
   grpc600k,
   composeCpu,
-  httpCall,
-  httpTensor,
   latency,
   throughput
 ]

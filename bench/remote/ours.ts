@@ -1,7 +1,7 @@
 /** The service over HTTP, as a user would serve it. */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Serve } from "chorale"
-import { Effect, Layer, ManagedRuntime } from "effect"
+import { Effect, Layer, ManagedRuntime, References } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import { answer } from "../child.ts"
@@ -15,6 +15,7 @@ const EchoLive = Echo.toLayer({
 const runtime = ManagedRuntime.make(
   HttpRouter.serve(Serve.http([Echo]), { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(EchoLive),
+    Layer.provide(Layer.succeed(References.TracerEnabled, false)),
     Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 }))
   )
 )

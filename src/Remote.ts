@@ -6,9 +6,11 @@
  *
  * @since 0.1.0
  */
-import { Duration, Effect, Layer } from "effect"
-import { HttpClient, HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Effect, Layer } from "effect"
+import { HttpClient } from "effect/http"
 import { type Rpc, RpcClient, type RpcClientError } from "effect/rpc"
+import * as ClientProtocol from "./http/clientProtocol.ts"
+import * as Contract from "./internal/contract.ts"
 import * as RemoteMethod from "./internal/remoteMethod.ts"
 import * as Wire from "./internal/wire.ts"
 import type * as Model from "./Model.ts"
@@ -51,10 +53,7 @@ export const layerHttp = <Self, Name extends string, Rpcs extends Rpc.Any>(
   service: Model.ServiceClass<Self, Name, Rpcs>,
   options: { readonly url: string }
 ): Layer.Layer<Self, never, HttpClient.HttpClient> =>
-  layerProtocol(service).pipe(
-    Layer.provide(Layer.effect(RpcClient.Protocol, protocolHttp(options.url))),
-    Layer.provide(Wire.serialization)
-  )
+  layerProtocol(service).pipe(Layer.provide(Layer.effect(RpcClient.Protocol, protocolHttp(options.url))))
 
 /**
  * Satisfies a service over the `RpcClient.Protocol` of the context, for transports of your own.
@@ -69,7 +68,10 @@ export const layerProtocol = <Self, Name extends string, Rpcs extends Rpc.Any>(
     service,
     Effect.gen(function*() {
       const { codecFor } = yield* RpcClient.Protocol
-      const client = yield* RpcClient.make(service.protocol, { flatten: true, disableTracing: true })
+      const client = yield* RpcClient.make(service.protocol.add(Contract.streamRpc), {
+        flatten: true,
+        disableTracing: true
+      })
       // The wire erases the types of the methods, by name; `service` states them again for the caller.
       const call = client as RemoteMethod.Call
       const methods = yield* Effect.forEach(
@@ -82,53 +84,11 @@ export const layerProtocol = <Self, Name extends string, Rpcs extends Rpc.Any>(
   )
 
 const protocolHttp = (url: string) =>
-  Effect.flatMap(HttpClient.HttpClient, (client) =>
-    client.pipe(
-      HttpClient.mapRequest(HttpClientRequest.prependUrl(`${url.replace(/\/+$/, "")}${Wire.rpcPath}`)),
-      HttpClient.filterStatusOk,
-      HttpClient.transformResponse(Effect.tap(requireContentType)),
-      RpcClient.makeProtocolHttp
-    ))
+  Effect.flatMap(
+    HttpClient.HttpClient,
+    (client) => ClientProtocol.make(client, `${url.replace(/\/+$/, "")}${Wire.rpcPath}`)
+  )
 
-// The decoder of messages waits for more bytes where none of the contract will come, such as a page of some other server.
-const requireContentType = (response: HttpClientResponse.HttpClientResponse) =>
-  response.headers["content-type"] === Wire.contentType
-    ? Effect.void
-    : new HttpClientError.HttpClientError({
-      reason: new HttpClientError.DecodeError({
-        request: response.request,
-        response,
-        description: `it answered ${
-          response.headers["content-type"] ?? "without content-type"
-        }, not ${Wire.contentType}`
-      })
-    })
-
-const toReason = (failure: RpcClientError.RpcClientError["reason"]): ServiceError.Reason => {
-  if (failure._tag === "RpcClientDefect") {
-    return failure.message === "Error decoding HTTP response"
-      ? new ServiceError.ContractMismatch({ detail: failure.message })
-      : new ServiceError.Unavailable({ detail: failure.message })
-  }
-  const cause = failure._tag === "HttpError" ? failure.cause : undefined
-  if (cause instanceof HttpClientError.StatusCodeError) return fromStatus(cause.response)
-  if (cause instanceof HttpClientError.DecodeError) return new ServiceError.ContractMismatch({ detail: cause.message })
-  return new ServiceError.Unavailable({ detail: failure.message })
-}
-
-const fromStatus = (response: HttpClientResponse.HttpClientResponse): ServiceError.Reason => {
-  const detail = `${response.request.url} answered with status ${response.status}`
-  switch (response.status) {
-    case 413:
-      return new ServiceError.InvalidPayload({ issue: `${detail}: the body is over the limit of the server` })
-    case 429:
-      return new ServiceError.Overloaded({ retryAfter: Duration.seconds(Number(response.headers["retry-after"] ?? 1)) })
-    case 500:
-    case 502:
-    case 503:
-    case 504:
-      return new ServiceError.Unavailable({ detail })
-    default:
-      return new ServiceError.ContractMismatch({ detail })
-  }
-}
+// The protocols of this library fail a call in the answer that they give; this is for those of others.
+const toReason = (failure: RpcClientError.RpcClientError["reason"]): ServiceError.Reason =>
+  new ServiceError.Unavailable({ detail: failure.message })

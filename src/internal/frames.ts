@@ -167,7 +167,10 @@ export const attachmentCount = (bytes: Uint8Array): number =>
 
 /** The message of one whole frame. Its attachments are views of these bytes, or of a copy that is aligned to 8 bytes. */
 export const decode = (bytes: Uint8Array): unknown => {
-  const frame = bytes.byteOffset % 8 === 0 || attachmentCount(bytes) === 0 ? bytes : Uint8Array.from(bytes)
+  // A Buffer of Node is a Uint8Array with other methods: what users are given is a plain one.
+  const frame = bytes.byteOffset % 8 === 0 || attachmentCount(bytes) === 0
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : Uint8Array.from(bytes)
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
   const headLength = view.getUint32(4, true)
   const count = view.getUint32(8, true)

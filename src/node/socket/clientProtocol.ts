@@ -1,8 +1,10 @@
 /** The `RpcClient.Protocol` of a socket: one connection, made when a call needs it. */
-import { Deferred, type Duration, Effect, Schedule, Schema } from "effect"
+import { Deferred, type Duration, Effect, Schedule } from "effect"
 import { RpcClient, type RpcMessage } from "effect/rpc"
 import { codecFor } from "../../internal/bytesCodec.ts"
+import * as FailedExit from "../../internal/failedExit.ts"
 import * as Frames from "../../internal/frames.ts"
+import { ReplicaLoad } from "../../internal/replicaLoad.ts"
 import * as ServiceError from "../../ServiceError.ts"
 import type * as Connection from "./connection.ts"
 
@@ -22,9 +24,15 @@ export type Dial = (events: {
   readonly onClose: (connection: Connection.Connection, error: Error | undefined) => void
 }) => Connection.Connection
 
-interface Open {
-  readonly connection: Connection.Connection
+/** The requests on one connection that the server has not answered. */
+interface Requests {
   readonly waiting: Map<RequestId, Waiting>
+  /** Those whose callers have gone. */
+  readonly abandoned: Set<RequestId>
+}
+
+interface Open extends Requests {
+  readonly connection: Connection.Connection
 }
 
 const retries = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("250 millis")])
@@ -38,25 +46,39 @@ export const make = (options: {
   RpcClient.Protocol.make(Effect.fnUntraced(function*(writeResponse, clientIds) {
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
+    const load = yield* ReplicaLoad
     const runFork = Effect.runForkWith(context)
     let open: Open | undefined
     let connecting: Deferred.Deferred<Open, ServiceError.Reason> | undefined
 
     const refuse = (requestId: RequestId, { clientId, tag }: Waiting, reason: ServiceError.Reason) =>
-      writeResponse(clientId, failureOf(requestId, tag, reason))
+      writeResponse(clientId, FailedExit.make(requestId, tag, reason))
 
-    const onMessage = (waiting: Map<RequestId, Waiting>) => (message: Message, connection: Connection.Connection) => {
-      const deliver = deliveryOf(message, waiting)
+    const abandon = ({ abandoned, waiting }: Requests, requestId: RequestId) => {
+      waiting.delete(requestId)
+      abandoned.add(requestId)
+      load.abandoned++
+    }
+
+    const free = (requests: number) => {
+      if (requests === 0) return
+      load.abandoned -= requests
+      load.onFreed()
+    }
+
+    const onMessage = (requests: Requests) => (message: Message, connection: Connection.Connection) => {
+      const deliver = deliveryOf(message, requests)
       if (deliver === undefined) return
       runFork(
         Effect.catchDefect(Effect.suspend(deliver), (defect) => Effect.sync(() => connection.fail(toError(defect))))
       )
     }
 
-    const deliveryOf = (message: Message, waiting: Map<RequestId, Waiting>) => {
+    const deliveryOf = (message: Message, { abandoned, waiting }: Requests) => {
       switch (message._tag) {
         case "Chunk":
         case "Exit": {
+          if (message._tag === "Exit" && abandoned.delete(message.requestId)) free(1)
           const request = waiting.get(message.requestId)
           if (request === undefined) return undefined
           if (message._tag === "Exit") waiting.delete(message.requestId)
@@ -71,24 +93,27 @@ export const make = (options: {
       }
     }
 
-    const onClose = (waiting: Map<RequestId, Waiting>, reason: ServiceError.Reason) => {
+    const onClose = ({ abandoned, waiting }: Requests, reason: ServiceError.Reason) => {
       const requests = Array.from(waiting)
       waiting.clear()
+      const left = abandoned.size
+      abandoned.clear()
+      free(left)
       for (const [requestId, request] of requests) runFork(refuse(requestId, request, reason))
     }
 
     const dial = Effect.callback<Open, ServiceError.Reason>((resume) => {
-      const waiting = new Map<RequestId, Waiting>()
+      const requests: Requests = { waiting: new Map(), abandoned: new Set() }
       const connection = options.dial({
         onOpen: (connection) => {
-          open = { connection, waiting }
+          open = { connection, ...requests }
           resume(Effect.succeed(open))
         },
-        onMessage: onMessage(waiting),
+        onMessage: onMessage(requests),
         onClose: (connection, error) => {
           if (open?.connection === connection) open = undefined
           const reason = reasonOf(options.address, error)
-          onClose(waiting, reason)
+          onClose(requests, reason)
           resume(Effect.fail(reason))
         }
       })
@@ -138,7 +163,7 @@ export const make = (options: {
           }
           if (message._tag !== "Ack" && message._tag !== "Interrupt") return Effect.void
           if (!open?.waiting.has(message.requestId)) return Effect.void
-          if (message._tag === "Interrupt") open.waiting.delete(message.requestId)
+          if (message._tag === "Interrupt") abandon(open, message.requestId)
           if (open.connection.isOpen()) open.connection.send(message)
           return Effect.void
         }),
@@ -147,15 +172,6 @@ export const make = (options: {
       codecFor
     }
   }))
-
-const encodeError = Schema.encodeSync(codecFor(ServiceError.ServiceError))
-
-/** The answer that a server would give if it failed the request for this reason. */
-const failureOf = (requestId: RequestId, tag: string, reason: ServiceError.Reason): RpcMessage.ResponseExitEncoded => {
-  const end = tag.lastIndexOf("/")
-  const error = new ServiceError.ServiceError({ service: tag.slice(0, end), method: tag.slice(end + 1), reason })
-  return { _tag: "Exit", requestId, exit: { _tag: "Failure", cause: [{ _tag: "Fail", error: encodeError(error) }] } }
-}
 
 const invalidPayload = ({ length, limit }: Connection.TooLarge) =>
   new ServiceError.InvalidPayload({ issue: `a message of ${length} bytes is over the limit of ${limit}` })

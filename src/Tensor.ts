@@ -291,6 +291,7 @@ export const schema = <D extends Dtype, const Dimensions extends ReadonlyArray<D
     return isSelf(u) ? Effect.succeed(u) : refuse(describe(u.dtype, u.shape))
   }, {
     expected,
+    representation: { id: "chorale/Tensor", payload: { dtype, dimensions } },
     toCodecJson: () =>
       Schema.link<Tensor>()(Wire, {
         decode: SchemaGetter.transformEffect((wire) => {

@@ -67,3 +67,6 @@ export const toProtocol = (name: string, methods: ReadonlyMap<string, Definition
   // A group is invariant in its methods, whose types are erased here on purpose.
   return RpcGroup.make(...travelling) as RpcGroup.Any as Protocol
 }
+
+/** What carries the items of streams in payloads; it is beside the methods of a service, and none of them. */
+export const streamRpc = Rpc.make("chorale/stream", { payload: Schema.Any, success: Schema.Any, error: Schema.Any })

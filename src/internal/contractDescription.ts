@@ -1,6 +1,6 @@
 /** The shape of a schema, and of the methods of a contract. */
 import { type Schema, SchemaAST } from "effect"
-import * as Tensor from "../Tensor.ts"
+import type * as Tensor from "../Tensor.ts"
 import { codecFor, isBytes } from "./bytesCodec.ts"
 import type { Definition } from "./contract.ts"
 import {
@@ -187,14 +187,8 @@ interface TensorType {
   readonly dimensions: ReadonlyArray<Tensor.Dimension>
 }
 
-/** The schema of a tensor says what it takes in the form of `Tensor.describe`. */
 const tensorOf = (ast: SchemaAST.AST): TensorType | undefined => {
-  const expected = SchemaAST.isDeclaration(ast) ? ast.annotations?.["expected"] : undefined
-  const [, dtype, dimensions] = typeof expected === "string" ? /^(\w+)\[(.*)\]$/.exec(expected) ?? [] : []
-  if (dtype === undefined || dimensions === undefined || !Tensor.dtypes.some((known) => known === dtype)) {
-    return undefined
-  }
-  return { dtype, dimensions: dimensions === "" ? [] : dimensions.split(", ").map(dimension) }
+  const known = representation(ast)
+  // Only `Tensor.schema` writes this id, with this.
+  return known?.id === "chorale/Tensor" ? known.payload as TensorType : undefined
 }
-
-const dimension = (name: string): Tensor.Dimension => /^\d+$/.test(name) ? Number(name) : name

@@ -6,6 +6,7 @@ import * as CallMetrics from "./callMetrics.ts"
 import type { Definition } from "./contract.ts"
 import * as Deadlines from "./deadline.ts"
 import * as Payload from "./payload.ts"
+import { checkItems, streamFields } from "./payloadStream.ts"
 
 /** Methods and handlers once their types are erased; `ServiceClass` states them again. */
 type AnyMethod = (payload: unknown) => AnyEffect | AnyStream
@@ -52,13 +53,14 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
   const keepDeadline = Deadlines.forEffect(service, method.name)
   const name = `${service}.${method.name}`
   const run = (valid: unknown): AnyEffect => Effect.mapError(handler(valid), attribute)
-  const call = (effect: AnyEffect): AnyEffect =>
+  const pass = passStreams(service, method)
+  const call = (effect: (fiber: AnyFiber) => AnyEffect): AnyEffect =>
     Effect.withFiber((fiber) => {
       const inSpan = (span: Tracer.Span | undefined) =>
         Effect.onExitPrimitive(
           // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
           Effect.updateContext<unknown, unknown, never, never>(
-            keepDeadline(fiber, effect),
+            keepDeadline(fiber, effect(fiber)),
             (caller) =>
               span === undefined ? callContext(caller) : Context.add(callContext(caller), Tracer.ParentSpan, span)
           ),
@@ -67,8 +69,9 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
       return fiber.getRef(References.TracerEnabled) ? Effect.useSpan(name, inSpan) : inSpan(undefined)
     })
   return Payload.withUnchecked(
-    (payload: unknown): AnyEffect => call(Effect.suspend(() => Effect.flatMap(check(payload), run))),
-    (payload: unknown): AnyEffect => call(Effect.suspend(() => run(payload)))
+    (payload: unknown): AnyEffect =>
+      call((fiber) => Effect.flatMap(check(payload), (valid) => run(pass(valid, fiber.context)))),
+    (payload: unknown): AnyEffect => call(() => Effect.suspend(() => run(payload)))
   )
 }
 
@@ -80,17 +83,28 @@ const streamMethod = ({ begin, method, service, services }: Edge, handler: (payl
   const run = (valid: unknown): AnyStream =>
     Stream.updateContext(Stream.mapError(handler(valid), attribute), callContext)
   const keepDeadline = Deadlines.forStream(service, method.name)
-  const stream = (payload: unknown) => (fiber: Fiber.Fiber<unknown, unknown>): AnyStream => {
-    const end = begin(fiber)
-    return Stream.unwrap(Effect.map(check(payload), (valid) => keepDeadline(fiber, run(valid)))).pipe(
-      Stream.onExit((exit) => Effect.sync(() => end(exit)))
-    )
-  }
-  return (payload: unknown): AnyStream =>
-    Effect.withFiber((fiber) => Effect.succeed(stream(payload)(fiber))).pipe(
-      Stream.unwrap,
-      Stream.withSpan(span, spanOptions)
-    )
+  const pass = passStreams(service, method)
+  const call = (answer: (fiber: AnyFiber) => Effect.Effect<AnyStream, unknown>): AnyStream =>
+    Effect.withFiber((fiber) => {
+      const end = begin(fiber)
+      const items = Stream.unwrap(Effect.map(answer(fiber), (stream) => keepDeadline(fiber, stream)))
+      return Effect.succeed(Stream.onExit(items, (exit) => Effect.sync(() => end(exit))))
+    }).pipe(Stream.unwrap, Stream.withSpan(span, spanOptions))
+  return Payload.withUnchecked(
+    (payload: unknown): AnyStream =>
+      call((fiber) => Effect.map(check(payload), (valid) => run(pass(valid, fiber.context)))),
+    (payload: unknown): AnyStream => call(() => Effect.sync(() => run(payload)))
+  )
+}
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** What becomes of the streams in a payload in the same process: they run in the context of the caller. */
+const passStreams = (service: string, method: Definition) => {
+  const streams = streamFields(method.payload)
+  return streams.size === 0
+    ? (payload: unknown) => payload
+    : checkItems(streams, Payload.refusal(service, method.name))
 }
 
 const spanOptions = { captureStackTrace: false } as const

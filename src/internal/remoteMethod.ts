@@ -15,10 +15,13 @@ import * as ServiceError from "../ServiceError.ts"
 import * as Answer from "./answer.ts"
 import * as CallHeaders from "./callHeaders.ts"
 import * as CallMetrics from "./callMetrics.ts"
-import { type Definition, errorSchema } from "./contract.ts"
+import { type Definition, errorSchema, streamRpc } from "./contract.ts"
 import * as ContractMatch from "./contractMatch.ts"
 import * as Deadlines from "./deadline.ts"
 import * as Payload from "./payload.ts"
+import { streamFields } from "./payloadStream.ts"
+import type * as StreamMessage from "./streamMessage.ts"
+import * as StreamSender from "./streamSender.ts"
 
 /** What the RPC client offers for all methods: a request by its tag, with a payload that is encoded. */
 export type Call = (
@@ -55,7 +58,7 @@ export const make = (
 type Edge = ReturnType<typeof edgeOf> & { readonly begin: CallMetrics.Begin }
 
 /** What both kinds of methods do with what they send and what comes back. */
-const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Transport) => {
+const edgeOf = (service: string, method: Definition, { call, codecFor, toReason }: Transport) => {
   const fail = (reason: ServiceError.Reason) => new ServiceError.ServiceError({ service, method: method.name, reason })
   const mismatch = (what: string) => (issue: SchemaIssue.Issue): Failure =>
     fail(new ServiceError.ContractMismatch({ detail: `${what} does not fit: ${formatIssue(issue)}` }))
@@ -65,6 +68,22 @@ const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Tra
   const decodeValue = SchemaParser.decodeUnknownEffect(codecFor(method.success))
   const decodeError = SchemaParser.decodeUnknownEffect(codecFor(errorSchema(method)))
   const contract = ContractMatch.makeCaller(method)
+  const streams = streamFields(method.payload)
+  const depart = streams.size === 0 ? withoutStreams : StreamSender.depart(streams, codecFor, refuse)
+  const toError = (error: unknown): Effect.Effect<unknown, Failure> =>
+    error instanceof ServiceError.ServiceError
+      ? Effect.succeed(error)
+      : error instanceof RpcClientError.RpcClientError
+      ? Effect.succeed(fail(toReason(error.reason)))
+      : Effect.mapError(decodeError(error), mismatch("the error"))
+  const push = (message: StreamMessage.Message): Effect.Effect<boolean, unknown> =>
+    // What carries streams does not stream itself.
+    Effect.matchEffect(call(streamRpc._tag, message, { headers: {} }) as Effect.Effect<unknown, unknown>, {
+      onSuccess: (goesOn) => Effect.succeed(goesOn === true),
+      onFailure: (error) => Effect.flatMap(toError(error), (failure) => Effect.fail(ownFailure(failure)))
+    })
+  /** A failure to send the streams of a call is one of the call. */
+  const ownFailure = (failure: unknown) => failure instanceof ServiceError.ServiceError ? fail(failure.reason) : failure
   const unknownTag = `Unknown request tag: ${service}/${method.name}`
   return {
     name: `${service}.${method.name}`,
@@ -73,18 +92,17 @@ const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Tra
     headers: (fiber: AnyFiber, span: Tracer.Span | undefined) => CallHeaders.write(fiber, contract.fingerprint(), span),
     agree: (differs: ContractMatch.Differs): Effect.Effect<void, Failure> =>
       Effect.mapError(contract.agree(differs), fail),
-    /** The payload as it travels. */
-    prepare: (payload: unknown): Effect.Effect<unknown, Failure> =>
-      Effect.flatMap(check(payload), (valid) => Effect.mapError(encode(valid), refuse)),
+    /** The payload as it travels, and what sends the streams in it while the call runs. */
+    prepare: (payload: unknown): Effect.Effect<Prepared, Failure> =>
+      Effect.flatMap(check(payload), (valid) => {
+        const { payload, send } = depart(valid)
+        const sending = send?.(push)
+        return Effect.mapBoth(encode(payload), { onFailure: refuse, onSuccess: (encoded) => ({ encoded, sending }) })
+      }),
     decodeValue: (encoded: unknown): Effect.Effect<unknown, Failure> =>
       Effect.mapError(decodeValue(encoded), mismatch("the result")),
     /** What the call fails with, given what the RPC client failed with. */
-    toError: (error: unknown): Effect.Effect<unknown, Failure> =>
-      error instanceof ServiceError.ServiceError
-        ? Effect.succeed(error)
-        : error instanceof RpcClientError.RpcClientError
-        ? Effect.succeed(fail(toReason(error.reason)))
-        : Effect.mapError(decodeError(error), mismatch("the error")),
+    toError,
     /** The RPC server answers a method that it does not have with this defect. */
     noMethod: (defect: unknown): Effect.Effect<never, Failure> =>
       defect === unknownTag || defect instanceof Error && defect.message === unknownTag
@@ -93,6 +111,17 @@ const edgeOf = (service: string, method: Definition, { codecFor, toReason }: Tra
     deadlines: { effect: Deadlines.forEffect(service, method.name), stream: Deadlines.forStream(service, method.name) }
   }
 }
+
+/** A payload as it travels. */
+interface Prepared {
+  readonly encoded: unknown
+  /** Never succeeds; to be interrupted when the call ends. */
+  readonly sending: Effect.Effect<never, unknown> | undefined
+}
+
+const withoutStreams = (
+  payload: unknown
+): { readonly payload: unknown; readonly send?: StreamSender.Departed["send"] } => ({ payload })
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
@@ -117,9 +146,10 @@ const effectMethod = (edge: Edge, call: Call) => {
   const send = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) => {
     const stages = span?.sampled === true ? new Stages(span) : undefined
     return edge.prepare(payload).pipe(
-      Effect.flatMap((encoded) => {
+      Effect.flatMap(({ encoded, sending }) => {
         stages?.sent()
-        return request(fiber, encoded, span)
+        const answer = request(fiber, encoded, span)
+        return sending === undefined ? answer : Effect.raceFirst(answer, sending)
       }),
       Effect.flatMap((answer) => {
         stages?.answered(answer)
@@ -156,8 +186,11 @@ const streamMethod = (edge: Edge, call: Call) => {
     )
   const run = (fiber: AnyFiber, payload: unknown): Stream.Stream<unknown, unknown> => {
     const end = edge.begin(fiber)
-    const prepared = edge.prepare(payload)
-    return Stream.unwrap(Effect.map(prepared, (encoded) => edge.deadlines.stream(fiber, receive(fiber, encoded)))).pipe(
+    const answer = Effect.map(edge.prepare(payload), ({ encoded, sending }) => {
+      const items = receive(fiber, encoded)
+      return edge.deadlines.stream(fiber, sending === undefined ? items : Stream.interruptWhen(items, sending))
+    })
+    return Stream.unwrap(answer).pipe(
       Stream.onExit((exit) => Effect.sync(() => end(exit)))
     )
   }

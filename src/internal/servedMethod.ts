@@ -2,11 +2,14 @@
 import { Context, Effect, type Fiber, SchemaIssue, SchemaParser, Stream, Tracer } from "effect"
 import type { Headers } from "effect/http"
 import type { RpcSerialization } from "effect/rpc"
+import * as ServiceError from "../ServiceError.ts"
 import type { Answer } from "./answer.ts"
 import * as CallHeaders from "./callHeaders.ts"
 import { type Definition, errorSchema } from "./contract.ts"
 import * as ContractMatch from "./contractMatch.ts"
 import * as Payload from "./payload.ts"
+import { streamFields } from "./payloadStream.ts"
+import * as StreamReceiver from "./streamReceiver.ts"
 
 /** Answers a request with a payload as it travels. */
 export type Handler = (
@@ -14,32 +17,46 @@ export type Handler = (
   options: { readonly headers: Headers.Headers }
 ) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 
+/** What all methods of a server share. */
+export interface Transport {
+  readonly codecFor: RpcSerialization.CodecFor
+  /** Where the streams in payloads arrive. */
+  readonly receiver: StreamReceiver.Receiver
+}
+
 /** The handler of a method whose service is at hand here; `run` is the function of that service. */
 export const make = (
   service: string,
   method: Definition,
-  codecFor: RpcSerialization.CodecFor,
+  { codecFor, receiver }: Transport,
   run: (payload: unknown) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 ): Handler => {
-  const edge = edgeOf(service, method, codecFor)
+  const edge = edgeOf(service, method, { codecFor, receiver })
   // The contract says which of the two a method returns; the erased types do not.
   return method.stream
-    ? streamHandler(edge, run as (payload: unknown) => Stream.Stream<unknown, unknown>)
+    ? streamHandler(edge, Payload.trusting(run as (payload: unknown) => Stream.Stream<unknown, unknown>))
     : effectHandler(edge, Payload.trusting(run as (payload: unknown) => Effect.Effect<unknown, unknown>))
 }
 
 type Edge = ReturnType<typeof edgeOf>
 
-const edgeOf = (service: string, method: Definition, codecFor: RpcSerialization.CodecFor) => {
+const edgeOf = (service: string, method: Definition, { codecFor, receiver }: Transport) => {
   const decode = SchemaParser.decodeUnknownEffect(codecFor(method.payload))
   const encodeValue = SchemaParser.encodeUnknownEffect(codecFor(method.success))
   const encodeError = SchemaParser.encodeUnknownEffect(codecFor(errorSchema(method)))
   const refuse = Payload.refusal(service, method.name)
   const misfit = (what: string) => (issue: SchemaIssue.Issue) =>
     Effect.die(new TypeError(`${service}.${method.name}: ${what} does not fit the contract: ${formatIssue(issue)}`))
+  const fail = (reason: ServiceError.Reason) => new ServiceError.ServiceError({ service, method: method.name, reason })
+  const streams = streamFields(method.payload)
   return {
     differs: ContractMatch.makeReplica(method),
-    decode: (payload: unknown) => Effect.mapError(decode(payload), refuse),
+    decode: (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> =>
+      Effect.mapError(decode(payload), refuse),
+    /** Puts the streams into a payload that carries some; it can be used until the scope closes. */
+    arrive: streams.size === 0
+      ? undefined
+      : StreamReceiver.arrive(receiver, streams, codecFor, { refuse, fail }),
     encodeValue: (value: unknown): Effect.Effect<unknown> => Effect.catch(encodeValue(value), misfit("the result")),
     encodeError: (error: unknown): Effect.Effect<unknown> => Effect.catch(encodeError(error), misfit("the error"))
   }
@@ -47,7 +64,11 @@ const edgeOf = (service: string, method: Definition, codecFor: RpcSerialization.
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
-const effectHandler = (edge: Edge, run: (payload: unknown) => Effect.Effect<unknown, unknown>): Handler => {
+const effectHandler = (edge: Edge, handler: (payload: unknown) => Effect.Effect<unknown, unknown>): Handler => {
+  const { arrive } = edge
+  const run = arrive === undefined
+    ? handler
+    : (payload: unknown) => Effect.scoped(Effect.flatMap(arrive(payload), handler))
   const fail = (error: unknown) => Effect.flatMap(edge.encodeError(error), Effect.fail)
   const answer = (payload: unknown): Effect.Effect<Answer, unknown> =>
     edge.decode(payload).pipe(
@@ -92,8 +113,9 @@ const streamHandler =
   (edge: Edge, run: (payload: unknown) => Stream.Stream<unknown, unknown>): Handler => (payload, { headers }) => {
     const differs = edge.differs(CallHeaders.fingerprint(headers))
     if (differs !== undefined) return Stream.fail(differs)
+    const arrive = edge.arrive ?? Effect.succeed
     const answer = Effect.withFiber((fiber) =>
-      Effect.map(edge.decode(payload), (valid) => inCall(fiber, headers, run(valid)))
+      Effect.map(Effect.flatMap(edge.decode(payload), arrive), (valid) => inCall(fiber, headers, run(valid)))
     )
     return Stream.unwrap(answer).pipe(
       Stream.mapEffect(edge.encodeValue),

@@ -4,7 +4,18 @@
  * It knows only the streams of calls that run, by ids that nobody can guess. What handlers have not taken yet is
  * bounded over all of them, and so is the number of streams.
  */
-import { Cause, Deferred, Duration, Effect, Exit, Queue, type SchemaIssue, type Scope, Stream } from "effect"
+import {
+  Cause,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Queue,
+  type SchemaIssue,
+  SchemaParser,
+  type Scope,
+  Stream
+} from "effect"
 import type { RpcSerialization } from "effect/rpc"
 import * as ServiceError from "../ServiceError.ts"
 import { type Items, mapStreams, StreamId } from "./payloadStream.ts"
@@ -253,3 +264,13 @@ const full = new ServiceError.Overloaded({ retryAfter: Duration.seconds(1) })
 const lost = new ServiceError.Unavailable({ detail: "items of a stream in the payload were lost" })
 const ended = new ServiceError.Unavailable({ detail: "the call that the stream belongs to has ended" })
 const usedTwice = new ServiceError.InvalidPayload({ issue: "two streams have the same id" })
+
+/** Answers the messages about streams; one that is none is answered as one about a stream that nobody takes. */
+export const handler = (receiver: Receiver): (message: unknown) => Effect.Effect<boolean> => {
+  const decode = SchemaParser.decodeUnknownEffect(StreamMessage.Message)
+  return (message) =>
+    Effect.matchEffect(decode(message), {
+      onFailure: () => Effect.succeed(false),
+      onSuccess: (valid) => receiver.push(valid)
+    })
+}

@@ -7,7 +7,8 @@ import { type Headers, HttpTraceContext } from "effect/http"
 import * as Deadline from "../Deadline.ts"
 
 const traceparent = "traceparent"
-const deadlineHeader = "chorale-deadline"
+/** Under which a call carries what is left of its deadline, in milliseconds. */
+export const deadlineHeader = "chorale-deadline"
 const contractHeader = "chorale-contract"
 
 /** The headers of a call that this fiber makes. */

@@ -4,7 +4,7 @@
 import { setPriority } from "node:os"
 import { parentPort, workerData } from "node:worker_threads"
 import type { InferenceSession, Tensor } from "onnxruntime-node"
-import { native } from "./exitGuard.ts"
+import { native } from "../internal/exitGuard.ts"
 import type { Answer, Named, RawPort, Request, Start } from "./messages.ts"
 
 const port = parentPort!

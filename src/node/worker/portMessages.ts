@@ -1,0 +1,73 @@
+/**
+ * Messages as they are posted to another thread: a head in JSON, which costs less than cloning objects, and the bytes.
+ *
+ * Bytes in shared memory are passed as they are. All other bytes are copied once, and the copy is given away: so neither
+ * side can change what the other holds, and nobody's memory is detached.
+ */
+import * as Frames from "../../internal/frames.ts"
+
+/** One message: its head alone, or its head and its bytes. */
+type Posted = string | readonly [head: string, ...attachments: ReadonlyArray<Uint8Array>]
+
+/** What is posted at once. */
+export type Batch = ReadonlyArray<Posted>
+
+/** Collects what is to be posted, and posts it when the present turn of the event loop is over. */
+export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuffer>) => void) => {
+  let batch: Array<Posted> = []
+  let transfer: Array<ArrayBuffer> = []
+  const flush = () => {
+    const [sent, given] = [batch, transfer]
+    batch = []
+    transfer = []
+    post(sent, given)
+  }
+  return (message: unknown): void => {
+    const { attachments, head } = Frames.split(message)
+    if (batch.length === 0) process.nextTick(flush)
+    batch.push(attachments.length === 0 ? head : [head, ...attachments.map((bytes) => owned(bytes, transfer))])
+  }
+}
+
+/** The message that was posted, as it was given to the sender. */
+export const decode = (posted: Posted): unknown => {
+  const [head, ...attachments] = typeof posted === "string" ? [posted] : posted
+  // It comes from the other half of this module, in the same process.
+  const { b, m, z }: Head = JSON.parse(head)
+  attachments.forEach((bytes, index) => put(m, b[index] ?? [], bytes))
+  for (const path of z) put(m, path, -0)
+  return m
+}
+
+interface Head {
+  readonly m: object
+  readonly b: ReadonlyArray<Path>
+  readonly z: ReadonlyArray<Path>
+}
+
+type Path = ReadonlyArray<string | number>
+
+const put = (message: object, path: Path, value: unknown) => {
+  let holder = message
+  for (let index = 0; index < path.length - 1; index++) holder = Reflect.get(holder, path[index] ?? "")
+  Reflect.defineProperty(holder, path.at(-1) ?? "", { value, writable: true, enumerable: true, configurable: true })
+}
+
+/** Below this many bytes the copy that cloning makes costs less than giving one away. */
+const worthGiving = 4096
+
+const owned = (bytes: Uint8Array, transfer: Array<ArrayBuffer>): Uint8Array => {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes
+  // Cloning a view clones all of the buffer that it is a view of.
+  if (bytes.byteLength < worthGiving) {
+    return bytes.byteLength === bytes.buffer.byteLength
+      ? bytes
+      : Uint8Array.from(bytes)
+  }
+  // Every byte of it is written, so it need not be zeroed; it has a buffer of its own.
+  const { buffer, byteLength, byteOffset } = Buffer.allocUnsafeSlow(bytes.byteLength)
+  const copy = new Uint8Array(buffer, byteOffset, byteLength)
+  copy.set(bytes)
+  transfer.push(buffer)
+  return copy
+}

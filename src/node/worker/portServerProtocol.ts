@@ -1,0 +1,39 @@
+/** The `RpcServer.Protocol` of a thread: its one client is the thread that started it. */
+import { Context, Effect, Queue, Tracer } from "effect"
+import { type RpcMessage, RpcServer } from "effect/rpc"
+import type { MessagePort } from "node:worker_threads"
+import { codecFor } from "../../internal/bytesCodec.ts"
+import * as PortMessages from "./portMessages.ts"
+
+const client = 0
+
+export const make = Effect.fnUntraced(function*(port: MessagePort) {
+  const disconnects = yield* Queue.make<number>()
+  // A call is part of its caller's trace, not of the span in which the server was built.
+  const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
+  const send = PortMessages.makeSender((batch, transfer) => port.postMessage(batch, transfer))
+  return yield* RpcServer.Protocol.make((writeRequest) =>
+    Effect.sync(() => {
+      port.on("message", (batch: PortMessages.Batch | { readonly _tag: string }) => {
+        if ("_tag" in batch) return
+        for (const posted of batch) {
+          // What the client of a thread sends is what RPC has a server receive.
+          const message = PortMessages.decode(posted) as RpcMessage.FromClientEncoded
+          runFork(writeRequest(client, message))
+        }
+      })
+      return {
+        disconnects,
+        send: (_client: number, message: RpcMessage.FromServerEncoded) => Effect.sync(() => send(message)),
+        end: () => Effect.void,
+        clientIds: Effect.succeed(new Set([client])),
+        initialMessage: Effect.succeedNone,
+        supportsAck: true,
+        supportsTransferables: false,
+        supportsSpanPropagation: true,
+        supportsNotifications: true,
+        codecFor
+      }
+    })
+  )
+})

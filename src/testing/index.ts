@@ -1,0 +1,3 @@
+export * as Fake from "./Fake.ts"
+export * as Faults from "./Faults.ts"
+export * as Laws from "./Laws.ts"

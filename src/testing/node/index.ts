@@ -1,0 +1,1 @@
+export * as FaultyProxy from "./FaultyProxy.ts"

@@ -1,0 +1,4 @@
+import { holdToLaws } from "./holdToLaws.ts"
+import { processes } from "./locations.ts"
+
+holdToLaws("a service in three processes", processes)

@@ -1,0 +1,4 @@
+import { holdToLaws } from "./holdToLaws.ts"
+import { thread } from "./locations.ts"
+
+holdToLaws("a service in a thread", thread)

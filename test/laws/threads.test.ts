@@ -1,0 +1,4 @@
+import { holdToLaws } from "./holdToLaws.ts"
+import { threads } from "./locations.ts"
+
+holdToLaws("a service in three threads", threads)

@@ -1,0 +1,4 @@
+import { holdToLaws } from "./holdToLaws.ts"
+import { unixSocket } from "./locations.ts"
+
+holdToLaws("a service over a unix socket", unixSocket)

@@ -1,0 +1,48 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Laws } from "chorale/testing"
+import { Effect, Exit, Fiber } from "effect"
+import { beforeAll } from "vitest"
+import { holdToLaws } from "../laws/holdToLaws.ts"
+import { replicated } from "./replicas.ts"
+import { saboteurs } from "./saboteurs.ts"
+
+describe("a law", () => {
+  const outcomes = new Map<string, Fiber.Fiber<ReadonlyArray<Exit.Exit<void, Laws.LawBroken>>, unknown>>()
+
+  // All at once, as most of them wait for something that does not happen.
+  beforeAll(() => {
+    for (const law of Laws.all) {
+      const tries = Effect.forEach(
+        saboteurs[law.name] ?? [],
+        (broken) => Effect.scoped(Effect.flatMap(broken, (place) => Effect.exit(Laws.run(law, place)))),
+        {
+          concurrency: "unbounded"
+        }
+      )
+      outcomes.set(law.name, Effect.runFork(tries))
+    }
+  })
+
+  it("is broken by at least one place of which this test knows", () => {
+    assert.deepStrictEqual(Laws.all.map(({ name }) => name).sort(), Object.keys(saboteurs).sort())
+  })
+
+  it("is of each number, and has a name of its own", () => {
+    const numbers = Object.keys(Laws.statements).map(Number)
+    assert.deepStrictEqual([...new Set(Laws.all.map(({ number }) => number))].sort((a, b) => a - b), numbers)
+    assert.strictEqual(new Set(Laws.all.map(({ name }) => name)).size, Laws.all.length)
+  })
+
+  for (const law of Laws.all) {
+    it.live(`is broken by a place that does not keep it: ${law.name}`, () =>
+      Effect.gen(function*() {
+        const exits = yield* Fiber.join(outcomes.get(law.name)!)
+        assert.isAbove(exits.length, 0)
+        exits.forEach((exit, index) => {
+          assert.isTrue(Exit.isFailure(exit) && Exit.findErrorOption(exit)._tag === "Some", `kept by place ${index}`)
+        })
+      }), 90_000)
+  }
+})
+
+holdToLaws("three replicas in this process", replicated(3))

@@ -189,8 +189,10 @@ export interface Requiring<in out Self, out E, out R> extends Model.ServiceLayer
 export const require =
   (request: Request) => <Self, E, R>(self: Model.ServiceLayer<Self, E, R>): Requiring<Self, E, R> => {
     toAsk(self.service.key, request)
-    const grant = Layer.effect(Grant, granted(self.service))
-    return Object.assign(Layer.provide(self, grant), { service: self.service, request })
+    const layer = Layer.provide(self, Layer.effect(Grant, granted(self.service)))
+    // What else is known of the layer, such as the policies in front of it, stays known.
+    const kept = Object.fromEntries(Object.entries(self).filter(([name]) => !(name in layer)))
+    return Object.assign(layer, kept, { service: self.service, request })
   }
 
 /**

@@ -1,6 +1,8 @@
 /** All benchmarks, in the order in which they run. */
+import { closedLoopLatency, idleLatency, openLoopLatency, throughput as batchThroughput } from "./batch.ts"
 import type { Benchmark } from "./benchmark.ts"
 import { composeCpu } from "./compose-cpu.ts"
+import { fanout512, io, io64 } from "./ensemble.ts"
 import { grpc600k, grpcSmall } from "./hop-grpc.ts"
 import { http600k, httpSmall } from "./hop-http.ts"
 import { hopSocket } from "./hop-socket.ts"
@@ -11,6 +13,7 @@ import { throughput } from "./ocr-throughput.ts"
 import { call } from "./onnx-call.ts"
 import { loopDelay } from "./onnx-loop-delay.ts"
 import { overlap } from "./onnx-overlap.ts"
+import { limitCost, overload } from "./traffic.ts"
 
 export const benchmarks: ReadonlyArray<Benchmark> = [
   overlap,
@@ -26,6 +29,15 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   grpcSmall,
   grpc600k,
   composeCpu,
+  io,
+  io64,
+  fanout512,
+  batchThroughput,
+  closedLoopLatency,
+  openLoopLatency,
+  idleLatency,
+  limitCost,
+  overload,
   latency,
   throughput
 ]

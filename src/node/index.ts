@@ -1,2 +1,6 @@
+export * as Dns from "./Dns.ts"
+export * as Http from "./Http.ts"
+export * as Location from "./Location.ts"
 export * as Machine from "./Machine.ts"
 export * as Socket from "./Socket.ts"
+export * as Worker from "./Worker.ts"

@@ -1,5 +1,5 @@
 /** Law 9: a replica that dies. */
-import { Cause, Clock, Duration, Effect, Exit, type Fiber } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, Fiber, Schedule } from "effect"
 import * as ServiceError from "../../ServiceError.ts"
 import type { Probe } from "../Probe.ts"
 import * as Expect from "./expect.ts"
@@ -48,8 +48,13 @@ const failed = (held: ReadonlyArray<Held>, before = 0): Effect.Effect<ReadonlyAr
 
 const failsItsOwn = Effect.fnUntraced(function*(place: Place) {
   const held = yield* hold(place)
-  yield* Effect.forkScoped(Effect.ignore(place.location.kill?.(place) ?? Effect.void))
+  // The first that is killed may be one that had none of the calls.
+  const killing = yield* Effect.ignore(place.location.kill?.(place) ?? Effect.void).pipe(
+    Effect.repeat(Schedule.spaced("2 seconds")),
+    Effect.forkScoped
+  )
   const lost = yield* Expect.endsSoon("the end of the calls on a replica that was killed", recovery)(failed(held))
+  yield* Fiber.interrupt(killing)
   for (const { fiber } of lost) {
     const exit = fiber.pollUnsafe()
     yield* Expect.holds(isUnavailable(exit), "Unavailable", () => exit === undefined ? "none" : Expect.describe(exit))

@@ -3,7 +3,6 @@
  *
  * @since 0.2.0
  */
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Layer, Option, Result, Stream } from "effect"
 import type { Rpc } from "effect/rpc"
 import * as Discovery from "../Discovery.ts"

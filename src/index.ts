@@ -1,6 +1,7 @@
 export * as Batch from "./Batch.ts"
 export * as Codec from "./Codec.ts"
 export * as Deadline from "./Deadline.ts"
+export * as Deployment from "./Deployment.ts"
 export * as Discovery from "./Discovery.ts"
 export * as Ensemble from "./Ensemble.ts"
 export * as Model from "./Model.ts"

@@ -1,0 +1,224 @@
+/**
+ * Methods of services as tools of the Model Context Protocol.
+ *
+ * A language model that speaks MCP can call the methods that a program chooses,
+ * over HTTP beside the other routes of a server, or over standard input and
+ * output.
+ *
+ * @since 0.2.0
+ */
+import { type Cause, Context, type Duration, Effect, Layer, type Stdio } from "effect"
+import { McpProtocol, McpServer } from "effect/ai"
+import type { HttpRouter } from "effect/http"
+import type { Rpc } from "effect/rpc"
+import { streamFields } from "./internal/payloadStream.ts"
+import * as ToolCall from "./mcp/tool.ts"
+import type * as Model from "./Model.ts"
+
+/**
+ * A method that is a tool, and what clients are told of it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Tool<out Service extends Model.Any = Model.Any> {
+  readonly service: Service
+  readonly method: string
+  readonly options: ToolOptions & { readonly name: string }
+}
+
+/**
+ * What clients are told of a tool. Everything has a default.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ToolOptions {
+  /** The last part of the service's name and the method: `Ocr_read`. */
+  readonly name?: string | undefined
+  /** What people see. */
+  readonly title?: string | undefined
+  /** What the language model reads to choose the tool: the `description` of the payload's schema. */
+  readonly description?: string | undefined
+  /** Whether a call changes nothing: it does not, as a model that computes an answer. */
+  readonly readOnly?: boolean | undefined
+  /** Whether a call may destroy something, where it is not `readOnly`: no. */
+  readonly destructive?: boolean | undefined
+  /** Whether the same call again changes nothing more: so it is. */
+  readonly idempotent?: boolean | undefined
+  /** What a result of bytes is, such as `image/png`: what the bytes say of themselves. */
+  readonly mediaType?: string | undefined
+  /** What a call is given: a minute. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/**
+ * Says that a method is a tool.
+ *
+ * Throws a `TypeError` for a method with a stream in its payload, which no tool can have.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const tool = <Self, Name extends string, Rpcs extends Rpc.Any>(
+  service: Model.ServiceClass<Self, Name, Rpcs>,
+  method: Rpcs["_tag"],
+  options: ToolOptions = {}
+): Tool<Model.ServiceClass<Self, Name, Rpcs>> => {
+  const { payload } = definitionOf(service, method)
+  if (streamFields(payload).size > 0) throw new TypeError(`${service.key}.${method} takes a stream, so it is no tool`)
+  const name = options.name ?? `${service.key.split("/").at(-1)}_${method}`
+  if (!/^[\w.-]{1,64}$/.test(name)) {
+    throw new TypeError(
+      `a tool has a name of at most 64 letters, digits, "_", "-" and ".", not ${JSON.stringify(name)}`
+    )
+  }
+  return { service, method, options: { ...options, name } }
+}
+
+/**
+ * What a server of tools says of itself.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Options {
+  readonly name: string
+  readonly version: string
+  /** What a language model should know of the server before it chooses a tool. */
+  readonly instructions?: string | undefined
+}
+
+/**
+ * Serves tools over HTTP, at `/mcp` unless `path` is another.
+ *
+ * The schema of the arguments is that of the payload in JSON, tensors and bytes in base64. A result is structured
+ * content and the same as text; one that is no object is its field `result`, the items of a stream are its field
+ * `items`. A result of bytes is an image or a sound where it is one, and otherwise a resource. A declared error and a
+ * `ServiceError` are results with `isError`, whose text is `{ "_tag", "error", ...fields }` as in `Serve.http`; so are
+ * arguments that do not fit. A defect says nothing of its cause, which is logged. Cancelling a request interrupts the
+ * call.
+ *
+ * **Gotchas**
+ *
+ * A web page may call only if `allowedOrigins` has its origin. The token and the limits of a server come from
+ * `Serve.http`, whose routes are merged with this one.
+ *
+ * **Example** (One method as a tool)
+ *
+ * ```ts
+ * import { NodeHttpServer } from "@effect/platform-node"
+ * import { Mcp, Model, Serve } from "chorale"
+ * import { Effect, Layer, Schema } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import { Rpc } from "effect/rpc"
+ * import { createServer } from "node:http"
+ *
+ * class Ocr extends Model.Service<Ocr>()("Ocr", [
+ *   Rpc.make("read", { payload: { image: Schema.Uint8Array }, success: Schema.Array(Schema.String) })
+ * ]) {}
+ *
+ * const Routes = Layer.mergeAll(
+ *   Serve.http([Ocr]),
+ *   Mcp.http([Mcp.tool(Ocr, "read", { description: "Reads the lines of text in an image." })], {
+ *     name: "ocr",
+ *     version: "1.0.0"
+ *   })
+ * )
+ *
+ * export const Server = HttpRouter.serve(Routes, { disableLogger: true }).pipe(
+ *   Layer.provide(Ocr.toLayer({ read: () => Effect.succeed(["text"]) })),
+ *   Layer.provide(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 3000 }))
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const http = <const Tools extends readonly [Tool, ...ReadonlyArray<Tool>]>(
+  tools: Tools,
+  options: Options & {
+    readonly path?: `/${string}` | undefined
+    readonly allowedOrigins?: ReadonlyArray<string> | undefined
+  }
+): Layer.Layer<never, Cause.IllegalArgumentError, HttpRouter.HttpRouter | ServicesOf<Tools>> =>
+  McpServer.layerHttp({
+    ...options,
+    path: options.path ?? "/mcp",
+    protocols,
+    registrations: register(tools)
+  }).pipe(discard)
+
+/**
+ * Serves tools over standard input and output, for clients that start the program themselves.
+ *
+ * Nothing else may write to the standard output; `Logger.LogToStderr` sends logs elsewhere. Results and failures are those of
+ * `http`. When the standard input ends, the fiber that built the layer is interrupted, which ends the program.
+ *
+ * **Example** (A program that a client starts)
+ *
+ * ```ts
+ * import { NodeRuntime, NodeStdio } from "@effect/platform-node"
+ * import { Mcp, Model } from "chorale"
+ * import { Effect, Layer, Logger, Schema } from "effect"
+ * import { Rpc } from "effect/rpc"
+ *
+ * class Reader extends Model.Service<Reader>()("Reader", [Rpc.make("read", { success: Schema.String })]) {}
+ *
+ * Mcp.layerStdio([Mcp.tool(Reader, "read")], { name: "reader", version: "1.0.0" }).pipe(
+ *   Layer.provide(Reader.toLayer({ read: () => Effect.succeed("text") })),
+ *   Layer.provide([NodeStdio.layer, Layer.succeed(Logger.LogToStderr, true)]),
+ *   Layer.launch,
+ *   NodeRuntime.runMain
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerStdio = <const Tools extends readonly [Tool, ...ReadonlyArray<Tool>]>(
+  tools: Tools,
+  options: Options
+): Layer.Layer<never, Cause.IllegalArgumentError, Stdio.Stdio | ServicesOf<Tools>> =>
+  McpServer.layerStdio({ ...options, protocols, registrations: register(tools) }).pipe(discard)
+
+type ServicesOf<Tools extends ReadonlyArray<Tool>> = Model.Identifier<Tools[number]["service"]>
+
+const protocols = [McpProtocol.v2026_07_28, McpProtocol.v2025_11_25, McpProtocol.v2025_06_18] as const
+
+/** The server is for its tools alone. */
+const discard = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<never, E, R> => Layer.provide(Layer.empty, layer)
+
+/** The layers that are made of this one say which services it needs. */
+const register = (tools: ReadonlyArray<Tool>): Layer.Layer<never, never, McpServer.McpServer> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const server = yield* McpServer.McpServer
+    const names = new Set<string>()
+    for (const tool of tools) {
+      const { name } = tool.options
+      if (names.has(name)) throw new TypeError(`two tools have the same name: ${name}`)
+      names.add(name)
+      const client: Model.AnyClient = yield* tool.service
+      const method = definitionOf(tool.service, tool.method)
+      const options = withDefaults(tool.options)
+      yield* server.addTool({
+        tool: ToolCall.describe(method, options),
+        annotations: Context.empty(),
+        handle: ToolCall.handle(tool.service.key, method, client[method.name]!, options)
+      })
+    }
+  }))
+
+const withDefaults = (options: Tool["options"]): ToolCall.Options => ({
+  ...options,
+  readOnly: options.readOnly ?? true,
+  destructive: options.destructive ?? false,
+  idempotent: options.idempotent ?? true,
+  timeout: options.timeout ?? "1 minute"
+})
+
+const definitionOf = (service: Model.Any, method: string): Model.Definition => {
+  const definition = service.methods.get(method)
+  if (definition === undefined) throw new TypeError(`${service.key} has no method ${method}`)
+  return definition
+}

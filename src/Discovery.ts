@@ -126,7 +126,7 @@ export const configured = (
  * @category getters
  * @since 0.2.0
  */
-export const variables = (service: Model.Any): ReadonlyArray<string> => {
+export const variables = (service: Pick<Model.Any, "key">): ReadonlyArray<string> => {
   const whole = screamingSnake(service.key)
   const last = screamingSnake(service.key.slice(service.key.lastIndexOf("/") + 1))
   return Array.from(new Set([`${whole}_URL`, `${last}_URL`]))

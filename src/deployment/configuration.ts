@@ -9,7 +9,7 @@ const counting = (least: number) => {
 const positive = Schema.Finite.check(Schema.isGreaterThan(0)).annotate({ description: "a number that is more than 0" })
 
 const durationUnits = ["millis", "seconds", "minutes", "hours", "days"] as const
-const sizeUnits = ["B", "KiB", "MiB", "GiB", "TiB", "KB", "MB", "GB", "TB"] as const
+const sizeUnits = ["B", "KiB", "MiB", "GiB", "TiB", "kB", "MB", "GB", "TB"] as const
 
 const withUnit = (units: string, example: string) =>
   Schema.String.check(Schema.isPattern(new RegExp(`^[0-9]+([.][0-9]+)? ?(${units})$`))).annotate({

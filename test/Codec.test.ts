@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Model, Tensor } from "chorale"
-import { Codec } from "chorale"
+import { Codec, Model, Tensor } from "chorale"
 import { Context, Deferred, Effect, Exit, Layer, Schema } from "effect"
 import { Rpc } from "effect/rpc"
 import { Echo, echoLive, makeWaiting } from "./fixtures/echo.ts"

@@ -1,6 +1,6 @@
 /** What a replica that dies under load costs: the calls that were on it, and none that are tried again. */
 import { assert, describe, it } from "@effect/vitest"
-import { Replicas, ServiceError, Traffic } from "chorale"
+import { Replicas, type ServiceError, Traffic } from "chorale"
 import { Worker } from "chorale/node"
 import { Effect, type Layer, Ref, Schedule } from "effect"
 import { Load } from "../fixtures/load.ts"

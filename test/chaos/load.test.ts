@@ -1,8 +1,7 @@
 /** No call fails under load, wherever the service runs. */
 import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Remote, Replicas, Serve } from "chorale"
-import { Codec } from "chorale"
+import { Codec, Remote, Replicas, Serve } from "chorale"
 import { Http, Socket, Worker } from "chorale/node"
 import { Context, Effect, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"

@@ -13,6 +13,7 @@ import { throughput } from "./ocr-throughput.ts"
 import { call } from "./onnx-call.ts"
 import { loopDelay } from "./onnx-loop-delay.ts"
 import { overlap } from "./onnx-overlap.ts"
+import { restJson, restOverload, restRps } from "./rest.ts"
 import { limitCost, overload } from "./traffic.ts"
 
 export const benchmarks: ReadonlyArray<Benchmark> = [
@@ -38,6 +39,9 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   idleLatency,
   limitCost,
   overload,
+  restJson,
+  restRps,
+  restOverload,
   latency,
   throughput
 ]

@@ -6,27 +6,126 @@
  *
  * @since 0.1.0
  */
-import { ByteSize, Cause, Effect, Layer } from "effect"
-import { HttpIncomingMessage, HttpRouter, HttpServerError, HttpServerResponse } from "effect/http"
-import { RpcGroup, type RpcSerialization, RpcServer } from "effect/rpc"
-import * as Answer from "./http/answer.ts"
+import { ByteSize, type Config, Duration, Effect, Layer, type Redacted } from "effect"
+import { HttpRouter } from "effect/http"
+import { RpcGroup, RpcServer } from "effect/rpc"
+import * as AccessLog from "./http/accessLog.ts"
+import * as BodyBudget from "./http/bodyBudget.ts"
+import * as Docs from "./http/docs.ts"
+import * as Edge from "./http/edge.ts"
+import * as Gate from "./http/gate.ts"
+import * as Health from "./http/health.ts"
+import * as Limits from "./http/limits.ts"
 import * as MethodRoute from "./http/methodRoute.ts"
+import * as Metrics from "./http/metrics.ts"
+import * as Observer from "./http/observer.ts"
+import * as OpenApi from "./http/openapi.ts"
+import * as RequestMetrics from "./http/requestMetrics.ts"
+import * as RpcRoute from "./http/rpcRoute.ts"
+import * as Surface from "./http/surface.ts"
+import * as Telemetry from "./http/telemetry.ts"
+import * as TimeLimit from "./http/timeLimit.ts"
+import * as Token from "./http/token.ts"
+import * as Contract from "./internal/contract.ts"
 import * as ServedMethod from "./internal/servedMethod.ts"
+import * as StreamReceiver from "./internal/streamReceiver.ts"
 import * as Wire from "./internal/wire.ts"
 import type * as Model from "./Model.ts"
 
 /**
+ * What a server takes, what it asks for, and what it tells. Everything has a default.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface HttpOptions {
+  /** The largest body: 32 MiB. What is larger is refused with 413. */
+  readonly maxBodySize?: ByteSize.Input | undefined
+  /** The largest sum of all bodies over 1 MiB at a time: 1 GiB. What comes beyond is refused with 429. */
+  readonly maxBodiesSize?: ByteSize.Input | undefined
+  /** How deeply JSON may nest: 64 levels. */
+  readonly maxJsonDepth?: number | undefined
+  /** How many parts a multipart body may have: 64. */
+  readonly maxParts?: number | undefined
+  /** The largest part of a multipart body: as large as the body. */
+  readonly maxPartSize?: ByteSize.Input | undefined
+  /** How many calls run at a time: 1024. What comes beyond is refused with 429 at once. */
+  readonly concurrency?: number | undefined
+  /**
+   * The deadline of a call whose caller gives none, which also those know whom it calls. Without it there is no
+   * deadline, but a call that runs for more than a minute is interrupted; `Infinity` lets it run. A stream, and a call
+   * to `/rpc`, has only the deadline that its caller gives.
+   */
+  readonly timeout?: Duration.Input | undefined
+  /** The bearer token that every route but `/livez` and `/readyz` asks for. Without it anybody may call. */
+  readonly token?: Redacted.Redacted | undefined
+  /** The pages of other origins that may call. Without it a browser lets none. */
+  readonly cors?: CorsOptions | undefined
+  /** Whether `/metrics` is there: it is. */
+  readonly metrics?: boolean | undefined
+  /** Whether `/openapi.json` and `/docs` are there, and what they call the server: they are. */
+  readonly docs?: boolean | DocsOptions | undefined
+  /** A line on the standard output for each request: none. With `true` it is JSON unless that is a terminal. */
+  readonly accessLog?: AccessLog.Option | undefined
+}
+
+/**
+ * Which pages may call a server from a browser.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface CorsOptions {
+  /** Such as `https://app.example.com`; `*` is every page there is. */
+  readonly allowedOrigins: readonly [string, ...ReadonlyArray<string>]
+  readonly allowedHeaders?: ReadonlyArray<string> | undefined
+  /** Headers that a page may read beside the common ones: `retry-after`. */
+  readonly exposedHeaders?: ReadonlyArray<string> | undefined
+  /** For how long a browser remembers the answer. */
+  readonly maxAge?: Duration.Input | undefined
+}
+
+/**
+ * What the description of a server says of it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface DocsOptions {
+  readonly title?: string | undefined
+  readonly version?: string | undefined
+  readonly description?: string | undefined
+}
+
+/**
  * Serves services over HTTP, everything derived from their contracts.
  *
- * - `POST /<service>/<method>` calls a method: with JSON, or with the bytes themselves (`application/octet-stream`,
- *   `image/*`, ...) where the payload is one field of bytes. It answers JSON, bytes where the result is bytes, or one
- *   JSON value a line for a stream.
+ * - `POST /<service>/<method>` calls a method. It takes JSON; `multipart/form-data`, where a file is a field of bytes or
+ *   of a tensor; and the bytes themselves (`application/octet-stream`, `image/*`, ...) where the payload is bytes or a
+ *   tensor or one such field. It answers JSON, or bytes where the result is bytes. A stream is one JSON value a line,
+ *   or server-sent events where `accept` names `text/event-stream`. A method with a stream in its payload has no such
+ *   route.
  * - `POST /rpc` is what `Remote.layerHttp` calls; tensors and bytes travel as they are.
- * - `GET /livez` answers while the process runs, `GET /readyz` once the services are built and until the server stops.
+ * - `GET /livez` answers while the process runs; `GET /readyz` says what is missing (see `Readiness`), and that the
+ *   server is stopping.
+ * - `GET /openapi.json` describes every method with all its errors, `GET /docs` is a page of it, `GET /metrics` has the
+ *   metrics of the process for Prometheus.
  *
  * A failure is `{ "_tag", "error", ...fields }` with the `httpApiStatus` of a declared error; a `ServiceError` is under
- * the tag of its reason with 400, 429, 502, 503 or 504. A defect is 500; its cause is logged and not told. A body over
- * `maxBodySize` (32 MiB) is refused with 413. A client that goes away interrupts its call.
+ * the tag of its reason with 400, 429, 502, 503 or 504, and 429 and 503 say `retry-after`. A defect is 500; its cause is
+ * logged and not told. A client that goes away interrupts its call. `chorale-deadline` gives a call so many
+ * milliseconds, `traceparent` makes it a part of the caller's trace.
+ *
+ * **Details**
+ *
+ * The token, the limits, the metrics and the access log hold for the whole router, so also for routes that are merged
+ * with these: `HttpRouter.serve(Layer.mergeAll(Serve.http([Reader]), other))`. JSON that names `__proto__` or
+ * `constructor.prototype` is refused. No route fetches an address that a request names.
+ *
+ * **Gotchas**
+ *
+ * A router takes one `Serve.http`. The header of an `HttpRouter.serve` without `disableLogger` costs more than all the
+ * rest; `accessLog` is its cheaper counterpart.
  *
  * **Example** (A service on a free port)
  *
@@ -51,13 +150,36 @@ import type * as Model from "./Model.ts"
  */
 export const http = <const Services extends ReadonlyArray<Model.Any>>(
   services: Services,
-  options: { readonly maxBodySize?: ByteSize.Input } = {}
+  options: HttpOptions = {}
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ServicesOf<Services>> => {
-  const guard = guardWith(
-    options.maxBodySize === undefined ? defaultMaxBodySize : ByteSize.fromInputUnsafe(options.maxBodySize)
+  const limits = Limits.make(options)
+  const gate = new Gate.Gate(options.concurrency ?? 1024)
+  const surface = Surface.make(services, options)
+  const { docs } = surface
+  return Layer.mergeAll(
+    options.cors === undefined ? Layer.empty : cors(options.cors),
+    edge(surface, limits, gate, options),
+    methodRoutes(services, limits, gate, options),
+    rpcRoute(services),
+    Health.routes,
+    docs === undefined
+      ? Layer.empty
+      : Docs.routes(() => OpenApi.make(services, { ...docs, secured: options.token !== undefined }, limits)),
+    surface.metrics ? Metrics.routes : Layer.empty
   )
-  return Layer.mergeAll(methodRoutes(services, guard), rpcRoute(services, guard), healthRoutes, otherRoutes(services))
 }
+
+/**
+ * Sends traces, metrics and logs to a collector of OpenTelemetry, as the `OTEL_*` variables of the environment say.
+ *
+ * With `OTEL_EXPORTER_OTLP_ENDPOINT` set and nothing else, it sends traces; `OTEL_METRICS_EXPORTER=otlp` and
+ * `OTEL_LOGS_EXPORTER=otlp` add the others, and `OTEL_TRACES_EXPORTER=none` takes traces away. Without an endpoint it
+ * does nothing. Provide it to the whole program: what is left is sent when the layer is closed.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerTelemetry: Layer.Layer<never, Config.ConfigError> = Telemetry.layer
 
 /**
  * Serves services over the `RpcServer.Protocol` of the context, for transports of your own.
@@ -71,38 +193,88 @@ export const layerProtocol = <const Services extends ReadonlyArray<Model.Any>>(
 
 type ServicesOf<Services extends ReadonlyArray<Model.Any>> = Model.Identifier<Services[number]>
 
-type Guard = <E, R>(
-  route: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
-) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
+const cors = ({ allowedHeaders, allowedOrigins, exposedHeaders, maxAge }: CorsOptions) =>
+  HttpRouter.cors({
+    allowedOrigins,
+    allowedMethods: ["GET", "POST"],
+    allowedHeaders: allowedHeaders ?? ["authorization", "content-type", "chorale-deadline", "traceparent"],
+    exposedHeaders: exposedHeaders ?? ["retry-after"],
+    ...maxAge === undefined ? {} : { maxAge: Math.floor(Duration.toSeconds(Duration.fromInputUnsafe(maxAge))) }
+  })
+
+/** What goes around the whole router. */
+const edge = (surface: Surface.Surface, limits: Limits.Limits, gate: Gate.Gate, options: HttpOptions) =>
+  HttpRouter.use(Effect.fnUntraced(function*(router) {
+    const { token } = options
+    const routes = new Map(Array.from(surface.paths.keys(), (path) => [path, RequestMetrics.route(path)]))
+    const other = RequestMetrics.route("other")
+    yield* Effect.forEach([...routes.values(), other], RequestMetrics.register, { discard: true })
+    yield* router.addGlobalMiddleware(Edge.make({
+      known: surface.known,
+      limits,
+      gate,
+      observer: Observer.make({
+        routes,
+        other,
+        metrics: surface.metrics,
+        log: AccessLog.make(options.accessLog ?? false)
+      }),
+      isAuthorized: token === undefined ? undefined : Token.verifier(token),
+      notFound: surface.notFound
+    }))
+  }))
 
 const methodRoutes = <Services extends ReadonlyArray<Model.Any>>(
   services: Services,
-  guard: Guard
+  limits: Limits.Limits,
+  gate: Gate.Gate,
+  options: HttpOptions
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ServicesOf<Services>> =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
+    const timeout = options.timeout === undefined ? undefined : Duration.fromInputUnsafe(options.timeout)
+    const timeLimit = timeout === undefined ? yield* TimeLimit.make(Duration.minutes(1)) : undefined
+    const budget = new BodyBudget.BodyBudget(
+      options.maxBodiesSize === undefined ? ByteSize.gibibytes(1) : ByteSize.fromInputUnsafe(options.maxBodiesSize)
+    )
     for (const service of services) {
       const client = yield* clientOf(service)
-      for (const method of service.methods.values()) {
-        yield* router.add("POST", methodPath(service, method), guard(MethodRoute.make(service.key, method, client)))
+      for (const method of Surface.methods(service)) {
+        yield* router.add(
+          "POST",
+          Surface.methodPath(service, method),
+          MethodRoute.make({
+            service: service.key,
+            method,
+            client,
+            limits,
+            gate,
+            budget,
+            timeout: timeout !== undefined && Duration.isFinite(timeout) ? timeout : undefined,
+            timeLimit
+          })
+        )
       }
     }
   }))
 
 const rpcRoute = <Services extends ReadonlyArray<Model.Any>>(
-  services: Services,
-  guard: Guard
+  services: Services
 ): Layer.Layer<never, never, HttpRouter.HttpRouter | ServicesOf<Services>> =>
   HttpRouter.use(Effect.fnUntraced(function*(router) {
-    const { httpEffect, protocol } = yield* RpcServer.makeProtocolWithHttpEffect()
+    const { protocol, route } = yield* RpcRoute.make
     yield* Effect.provideService(serveProtocol(services), RpcServer.Protocol, protocol)
-    yield* router.add("POST", Wire.rpcPath, guard(httpEffect))
-  })).pipe(Layer.provide(Wire.serialization))
+    yield* router.add("POST", Wire.rpcPath, route)
+  }))
 
 /** Answers calls over the protocol of the context until the scope closes. */
 const serveProtocol = Effect.fnUntraced(function*<Services extends ReadonlyArray<Model.Any>>(services: Services) {
-  const group = mergeProtocols(services)
+  const group = mergeProtocols(services).add(Contract.streamRpc)
   const { codecFor } = yield* RpcServer.Protocol
-  const handlers = yield* group.toHandlers(yield* handlersOf(services, codecFor))
+  const receiver = new StreamReceiver.Receiver()
+  const handlers = yield* group.toHandlers({
+    ...yield* handlersOf(services, { codecFor, receiver }),
+    [Contract.streamRpc._tag]: StreamReceiver.handler(receiver)
+  })
   yield* RpcServer.make(group, { disableFatalDefects: true, disableTracing: true }).pipe(
     Effect.provideContext(handlers),
     Effect.forkScoped
@@ -116,13 +288,13 @@ const mergeProtocols = (services: ReadonlyArray<Model.Any>): Model.Protocol =>
 /** The methods of the services in the context, each by the name under which it travels. */
 const handlersOf = Effect.fnUntraced(function*<Services extends ReadonlyArray<Model.Any>>(
   services: Services,
-  codecFor: RpcSerialization.CodecFor
+  transport: ServedMethod.Transport
 ) {
   const handlers: Record<string, (...request: Parameters<ServedMethod.Handler>) => Effect.Effect<unknown, unknown>> = {}
   for (const service of services) {
     const client = yield* clientOf(service)
     for (const method of service.methods.values()) {
-      const handler = ServedMethod.make(service.key, method, codecFor, client[method.name]!)
+      const handler = ServedMethod.make(service.key, method, transport, client[method.name]!)
       // A streaming method returns a stream here, as its schema in the protocol says.
       handlers[`${service.key}/${method.name}`] = handler as (typeof handlers)[string]
     }
@@ -133,68 +305,3 @@ const handlersOf = Effect.fnUntraced(function*<Services extends ReadonlyArray<Mo
 const clientOf = <Service extends Model.Any>(
   service: Service
 ): Effect.Effect<Model.AnyClient, never, Model.Identifier<Service>> => service
-
-/** Answers when the process runs, and while it takes calls. */
-const healthRoutes = HttpRouter.use(Effect.fnUntraced(function*(router) {
-  let draining = false
-  yield* Effect.addFinalizer(() => Effect.sync(() => draining = true))
-  const ready = Effect.sync(() =>
-    draining
-      ? Answer.toResponse(Answer.failure(503, "Draining", "the server is stopping"))
-      : HttpServerResponse.jsonUnsafe({ status: "ready" })
-  )
-  yield* router.add("GET", "/livez", HttpServerResponse.jsonUnsafe({ status: "alive" }))
-  yield* router.add("GET", "/readyz", ready)
-}))
-
-/** What is no route gets an answer that says which routes there are. */
-const otherRoutes = (services: ReadonlyArray<Model.Any>) => {
-  const paths = services.flatMap((service) =>
-    Array.from(service.methods.values(), (method) => methodPath(service, method))
-  )
-  const offer = paths.map((path) => `POST ${path}`).join(", ")
-  return HttpRouter.add("*", "/*", (request) => {
-    const path = request.url.split("?", 1)[0]!
-    const failure = paths.some((known) => known === path)
-      ? Answer.failure(405, "MethodNotAllowed", `${path} answers POST, not ${request.method}`, { allow: "POST" })
-      : Answer.failure(404, "NotFound", `there is no ${request.method} ${path}: this server offers ${offer}`)
-    return Effect.succeed(Answer.toResponse(failure))
-  })
-}
-
-const defaultMaxBodySize = ByteSize.mebibytes(32)
-
-/** Bounds the body of a request and turns whatever is left in the cause of a route into an answer. */
-const guardWith = (maxBodySize: ByteSize.ByteSize): Guard => {
-  const limit = ByteSize.format(maxBodySize, { system: "binary" })
-  const answer = (cause: Cause.Cause<unknown>) => {
-    const reason = requestFailure(cause)
-    if (reason?._tag !== "RequestParseError") {
-      return Effect.as(Effect.logError("A call failed with a defect", cause), Answer.failure(500, "Defect", unexpected))
-    }
-    return Effect.succeed(
-      reason.reason === "BodyTooLarge"
-        ? Answer.failure(413, "PayloadTooLarge", `the body is larger than the ${limit} that this server takes`)
-        : Answer.failure(400, "InvalidPayload", "the body could not be read")
-    )
-  }
-  return (route) =>
-    route.pipe(
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, maxBodySize),
-      Effect.catchCause((cause) =>
-        Cause.hasInterrupts(cause) ? Effect.failCause(Cause.interrupt()) : Effect.map(answer(cause), Answer.toResponse)
-      )
-    )
-}
-
-const unexpected = "the service failed in a way its contract does not declare; the log of the server has the cause"
-
-const requestFailure = (cause: Cause.Cause<unknown>): HttpServerError.HttpServerErrorReason | undefined => {
-  for (const reason of cause.reasons) {
-    const error = Cause.isFailReason(reason) ? reason.error : Cause.isDieReason(reason) ? reason.defect : undefined
-    if (error instanceof HttpServerError.HttpServerError) return error.reason
-  }
-  return undefined
-}
-
-const methodPath = (service: Model.Any, method: Model.Definition): `/${string}` => `/${service.key}/${method.name}`

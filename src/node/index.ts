@@ -1,5 +1,6 @@
 export * as Dns from "./Dns.ts"
 export * as Http from "./Http.ts"
+export * as HttpServer from "./HttpServer.ts"
 export * as Location from "./Location.ts"
 export * as Machine from "./Machine.ts"
 export * as Socket from "./Socket.ts"

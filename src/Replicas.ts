@@ -11,6 +11,7 @@ import type { Rpc } from "effect/rpc"
 import { type Address, type Discovery, fromAddresses } from "./Discovery.ts"
 import * as ReplicaSet from "./internal/replicaSet.ts"
 import type * as Model from "./Model.ts"
+import * as Readiness from "./Readiness.ts"
 import * as Resources from "./Resources.ts"
 
 export type { Status } from "./internal/replicaSet.ts"
@@ -178,6 +179,7 @@ export const layer = <Self, Name extends string, Rpcs extends Rpc.Any, E, R>(
   const build = Effect.gen(function*() {
     const grant = Context.getOrUndefined(yield* Effect.context<never>(), Resources.Grant)
     const set = yield* ReplicaSet.make<E, R>(service, settings)
+    yield* reportReadiness(service, set)
     const layerOf = (index: number) =>
       grant === undefined
         ? options.replica(index)
@@ -235,6 +237,7 @@ export const layerAddresses = <Self, Name extends string, Rpcs extends Rpc.Any, 
     new Map(addresses.map((address) => [address, options.connect(address)]))
   return Layer.effectContext(Effect.gen(function*() {
     const set = yield* ReplicaSet.make<E, R>(service, settings)
+    yield* reportReadiness(service, set)
     const ready = Deferred.makeUnsafe<void, E | E2>()
     const follow = (next: ReadonlyArray<Address>) =>
       Deferred.isDoneUnsafe(ready)
@@ -269,6 +272,16 @@ export interface ReplicasLayer<in out Self, out E, out R>
 {
   readonly service: Context.Key<Self, unknown>
 }
+
+/** A program whose calls no replica would answer does not ask for requests. */
+const reportReadiness = <E, R>(service: Model.Any, { status }: ReplicaSet.ReplicaSet<E, R>) =>
+  Readiness.report(
+    service.key,
+    Effect.map(
+      status,
+      (replicas) => replicas.some(({ state }) => state === "ready") ? undefined : "no replica is ready"
+    )
+  )
 
 const contextOf = <Self, Name extends string, Rpcs extends Rpc.Any, E, R>(
   service: Model.ServiceClass<Self, Name, Rpcs>,

@@ -10,6 +10,7 @@ import { thread4m, threadSmall } from "./hop-thread.ts"
 import { localCall, localCallUntraced } from "./model-local-call.ts"
 import { latency } from "./ocr-latency.ts"
 import { throughput } from "./ocr-throughput.ts"
+import { oipBinary602k } from "./oip.ts"
 import { call } from "./onnx-call.ts"
 import { loopDelay } from "./onnx-loop-delay.ts"
 import { overlap } from "./onnx-overlap.ts"
@@ -39,6 +40,7 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   idleLatency,
   limitCost,
   overload,
+  oipBinary602k,
   restJson,
   restRps,
   restOverload,

@@ -195,7 +195,7 @@ export const fromBytes = <D extends Dtype, const S extends ReadonlyArray<number>
   const Constructor = constructors[dtype]
   const length = size(shape)
   if (!shape.every(isDimension) || length * Constructor.BYTES_PER_ELEMENT !== bytes.byteLength) return undefined
-  const aligned = bytes.byteOffset % Constructor.BYTES_PER_ELEMENT === 0 ? bytes : Uint8Array.from(bytes)
+  const aligned = bytes.byteOffset % Constructor.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
   return unchecked(dtype, shape, new Constructor(aligned.buffer, aligned.byteOffset, length))
 }
 

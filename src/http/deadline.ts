@@ -27,7 +27,7 @@ export const isFailure = (read: Deadline.Deadline | Answer.Failure | undefined):
   read !== undefined && "status" in read
 
 /** At most 12 digits before the point: more than 30 years. */
-const isMillis = (text: string): boolean => /^\d{1,12}(\.\d{1,12})?$/.test(text)
+const isMillis = (text: string): boolean => /^\d{1,12}(\.\d{1,20})?$/.test(text)
 
 const within = (fiber: Fiber.Fiber<unknown, unknown>, millis: string) =>
   Deadline.fromNow(fiber, Duration.millis(Number(millis)))

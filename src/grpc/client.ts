@@ -1,0 +1,109 @@
+/** Models that a server elsewhere has, over gRPC. */
+import * as Grpc from "@grpc/grpc-js"
+import { Effect, type Fiber, Redacted, type Tracer } from "effect"
+import * as Deadline from "../Deadline.ts"
+import type { Bound } from "../openInference/binding.ts"
+import { headersOf } from "../openInference/httpClient.ts"
+import type { TensorMetadata } from "../openInference/metadata.ts"
+import type { Named } from "../openInference/model.ts"
+import { type Infer, readAnswer } from "../openInference/remoteMethod.ts"
+import { byName } from "../openInference/request.ts"
+import type * as ServiceError from "../ServiceError.ts"
+import * as Protocol from "./protocol.ts"
+import * as Status from "./status.ts"
+import * as Tensors from "./tensors.ts"
+
+/** A connection, and what goes along with every call. */
+export interface Channel {
+  readonly client: Grpc.Client
+  readonly token: Redacted.Redacted | undefined
+}
+
+const metadataMethod = Protocol.methodOf<Protocol.ModelRequest, Protocol.MetadataResponse>("ModelMetadata")
+
+const inferMethod = Protocol.methodOf<Protocol.InferRequestToSend, Protocol.InferResponse>("ModelInfer")
+
+/** What the server says of a model. */
+export const metadata = (channel: Channel, { model, version = "" }: Bound) =>
+  Effect.map(
+    unary(channel, metadataMethod, { name: model, version }, channelMetadata(channel), Date.now() + 10_000),
+    ({ inputs, outputs }) => ({ inputs: inputs.map(toMetadata), outputs: outputs.map(toMetadata) })
+  )
+
+const toMetadata = ({ datatype, name, shape }: Protocol.TensorMessage): TensorMetadata => ({
+  name,
+  datatype,
+  shape: shape.map(Number)
+})
+
+/** Calls a model. Its tensors travel raw. */
+export const infer = (channel: Channel, { inputs, model, outputs, version = "" }: Bound): Infer => {
+  const asked = Array.from(outputs.values(), ({ name }) => ({ name }))
+  const expected = byName(Array.from(outputs.values()))
+  const fieldOf = new Map(Array.from(outputs, ([field, { name }]) => [name, field]))
+  return Effect.fnUntraced(function*(
+    named: Named,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    span: Tracer.Span | undefined
+  ) {
+    const tensors = Array.from(named, ([field, tensor]) => [inputs.get(field)?.name ?? field, tensor] as const)
+    const { entries, raw } = Tensors.write(tensors, true)
+    const request = {
+      model_name: model,
+      model_version: version,
+      inputs: entries,
+      outputs: asked,
+      raw_input_contents: raw
+    }
+    const { traceparent } = headersOf(fiber, span)
+    const metadata = channelMetadata(channel)
+    if (traceparent !== undefined) metadata.set("traceparent", traceparent)
+    const response = yield* unary(channel, inferMethod, request, metadata, deadlineOf(fiber))
+    const results = yield* readAnswer(() =>
+      Tensors.read({
+        kind: "output",
+        entries: response.outputs,
+        raw: response.raw_output_contents,
+        expected,
+        lenient: true
+      })
+    )
+    return new Map(Array.from(results, ([name, tensor]) => [fieldOf.get(name) ?? name, tensor]))
+  })
+}
+
+const channelMetadata = ({ token }: Channel): Grpc.Metadata => {
+  const metadata = new Grpc.Metadata()
+  if (token !== undefined) metadata.set("authorization", `Bearer ${Redacted.value(token)}`)
+  return metadata
+}
+
+/** On the clock of this machine; what travels is how much is left. */
+const deadlineOf = (fiber: Fiber.Fiber<unknown, unknown>): number => {
+  const deadline = fiber.getRef(Deadline.Current)
+  return deadline === undefined ? Infinity : Date.now() + Math.max(0, deadline.at - Deadline.now(fiber))
+}
+
+const unary = <Request, Response>(
+  { client }: Channel,
+  { path, requestSerialize, responseDeserialize }: Grpc.MethodDefinition<Request, Response>,
+  request: Request,
+  metadata: Grpc.Metadata,
+  deadline: number
+): Effect.Effect<Response, ServiceError.Reason> =>
+  Effect.callback((resume) => {
+    const start = performance.now()
+    const call = client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+      { deadline },
+      (error, response) => {
+        if (error !== null) resume(Effect.fail(Status.toReason(error, performance.now() - start)))
+        else if (response !== undefined) resume(Effect.succeed(response))
+      }
+    )
+    return Effect.sync(() => call.cancel())
+  })

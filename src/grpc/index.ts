@@ -1,0 +1,1 @@
+export * as OpenInferenceGrpc from "./OpenInferenceGrpc.ts"

@@ -1,10 +1,9 @@
 /** Services of tensors, and a server of them for the length of a scope. */
-import { Deadline, Model, ServiceError, Tensor } from "chorale"
+import { Deadline, Model, OpenInference, ServiceError, Tensor } from "chorale"
 import { Context, Deferred, Duration, Effect, Layer, Option, Schema, Stream } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import { Rpc } from "effect/rpc"
 import { layerServer } from "../../src/node/HttpServer.ts"
-import { OpenInference } from "chorale"
 
 export class Blurred extends Schema.TaggedError<Blurred>()("Blurred", { by: Schema.Finite }, { httpApiStatus: 422 }) {
   override get message(): string {

@@ -7,7 +7,12 @@ import { Load } from "../fixtures/load.ts"
 
 const entry = new URL("../fixtures/load.worker.ts", import.meta.url)
 
-const options = { replicas: 3, respawn: { crashLoop: { times: 100, within: "1 minute" } } } as const
+// On a busy machine a replica takes longer to start than until the next one is killed: calls then wait for one.
+const options = {
+  replicas: 3,
+  connectTimeout: "30 seconds",
+  respawn: { crashLoop: { times: 100, within: "1 minute" } }
+} as const
 
 const locations: Readonly<Record<string, Layer.Layer<Load, unknown>>> = {
   threads: Replicas.layer(Load, { ...options, replica: () => Worker.layerThread(Load, { entry }) }),
@@ -71,7 +76,11 @@ describe("a replica that is killed every second, with 64 calls in flight", () =>
         assert.isAbove(succeeded, 1000)
       }).pipe(
         Effect.withTracerEnabled(false),
-        Effect.provide(Traffic.of(Load, layer).pipe(Traffic.retry({ methods: ["echo"], times: 5, reserve: inFlight })))
+        Effect.provide(
+          Traffic.of(Load, layer).pipe(
+            Traffic.retry({ methods: ["echo"], times: 2 * kills, budget: 1, reserve: kills * inFlight })
+          )
+        )
       ), 60_000)
   }
 })

@@ -170,7 +170,7 @@ export const decode = (bytes: Uint8Array): unknown => {
   // A Buffer of Node is a Uint8Array with other methods: what users are given is a plain one.
   const frame = bytes.byteOffset % 8 === 0 || attachmentCount(bytes) === 0
     ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : Uint8Array.from(bytes)
+    : new Uint8Array(bytes)
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
   const headLength = view.getUint32(4, true)
   const count = view.getUint32(8, true)
@@ -225,7 +225,12 @@ const replace = (message: unknown, path: Path, placeholder: unknown, value: unkn
   return message
 }
 
+const isEnumerable = Object.prototype.propertyIsEnumerable
+
 const own = (holder: unknown, key: string | number): unknown => {
-  if (typeof holder !== "object" || holder === null || !Object.hasOwn(holder, key)) throw malformed("it names no place")
+  // What is not enumerable is no part of a message, such as the length of an array.
+  if (typeof holder !== "object" || holder === null || !isEnumerable.call(holder, key)) {
+    throw malformed("it names no place")
+  }
   return Object.getOwnPropertyDescriptor(holder, key)?.value
 }

@@ -63,6 +63,11 @@ export interface ClientOptions {
   readonly connectTimeout?: Duration.Input
   /** The largest message, in either direction: 64 MiB, or less where the server takes less. */
   readonly maxFrameSize?: ByteSize.Input
+  /**
+   * After how long without a sign of life from the server a call that waits asks for one: 15 seconds. Where none comes
+   * for as long again, the server counts as gone. A server that computes on its event loop for less is waited for.
+   */
+  readonly heartbeat?: Duration.Input
   /** Speak TLS, with these options. */
   readonly tls?: Tls.ConnectionOptions
 }
@@ -78,8 +83,12 @@ export interface ServerOptions {
   readonly maxFrameSize?: ByteSize.Input
   /** The most connections at a time: 1024. A client beyond these is hung up on. */
   readonly maxConnections?: number
+  /** The most calls of one connection that run at a time: 1024. A call beyond these is `Overloaded` at once. */
+  readonly maxCalls?: number
   /** How long a connection may leave a message half sent: 10 seconds, and up to twice that. */
   readonly frameTimeout?: Duration.Input
+  /** How long calls that run may go on when the layer is released: 5 seconds. */
+  readonly drainTimeout?: Duration.Input
   /** Speak TLS, with these options. */
   readonly tls?: Tls.TlsOptions
 }
@@ -90,7 +99,8 @@ export interface ServerOptions {
  * It connects when it is first called, and again after a connection broke. A broken connection makes the calls on it
  * `Unavailable` and no others; so is a call for which no connection could be made within `connectTimeout`. A payload
  * over the limit of either side is `InvalidPayload` and is not sent; where the other side sends what is no message of
- * this protocol, the reason is `ContractMismatch`.
+ * this protocol, the reason is `ContractMismatch`. A server that is about to stop is left when the calls on it are
+ * answered, and further calls connect anew.
  *
  * **Gotchas**
  *
@@ -124,7 +134,8 @@ export const layerClient = <Self, Name extends string, Rpcs extends Rpc.Any>(
       ClientProtocol.make({
         dial: dialWith(address, options),
         address: format(address),
-        connectTimeout: options.connectTimeout ?? "2 seconds"
+        connectTimeout: options.connectTimeout ?? "2 seconds",
+        heartbeat: Duration.fromInputUnsafe(options.heartbeat ?? "15 seconds")
       })
     ))
   )
@@ -136,8 +147,9 @@ export const layerClient = <Self, Name extends string, Rpcs extends Rpc.Any>(
  * this user. The file that a server left behind which is gone is replaced, and the own one removed at the end.
  *
  * A client that goes away interrupts its calls. Whatever is no message of this protocol, is over the limit or stays
- * half sent closes its connection and touches no other. An answer over the limit of either side is a defect of its
- * call. When the layer is released, calls that run are interrupted and `Unavailable` for their callers.
+ * half sent closes its connection and touches no other. An answer over the limit of either side is `ContractMismatch`
+ * for its caller. When the layer is released, it takes no more connections, clients send further calls elsewhere, and
+ * the calls that run may go on for `drainTimeout`; then they are interrupted, and `Unavailable` for their callers.
  *
  * **Gotchas**
  *
@@ -175,8 +187,9 @@ const serve = Effect.fnUntraced(function*<const Services extends ReadonlyArray<M
   options: ServerOptions
 ) {
   const frameTimeout = options.frameTimeout ?? "10 seconds"
-  const { accept, endAll, protocol } = yield* ServerProtocol.make({
+  const { accept, drain, protocol } = yield* ServerProtocol.make({
     maxFrameSize: bytes(options.maxFrameSize),
+    maxCalls: options.maxCalls ?? 1024,
     frameTimeout
   })
   yield* Layer.build(
@@ -191,7 +204,9 @@ const serve = Effect.fnUntraced(function*<const Services extends ReadonlyArray<M
     Listen.listen(server, "path" in address ? address : { host: "127.0.0.1", ...address }),
     toListenError(address)
   )
-  yield* Effect.addFinalizer(() => endAll)
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(Effect.sync(() => server.close()), drain(options.drainTimeout ?? "5 seconds"))
+  )
   return { address: typeof bound === "string" ? { path: bound } : { host: bound.address, port: bound.port } }
 })
 

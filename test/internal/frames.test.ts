@@ -86,6 +86,7 @@ describe("frames", () => {
         { m: { a: null }, b: [["a"], ["a"]], z: [] },
         { m: { a: null }, b: [[{}]], z: [] },
         { m: { a: null }, b: [["a"]], z: [["a"]] },
+        { m: { a: null, c: [] }, b: [["a"]], z: [["c", "length"]] },
         { m: { a: null } },
         null
       ]

@@ -182,7 +182,9 @@ describe.each([["a unix socket", unixAddress], ["TCP", tcpAddress]] as const)("S
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const waiting = yield* makeWaiting
-      const address = yield* serve(yield* newAddress, echoLive(waiting)).pipe(Scope.provide(scope))
+      const address = yield* serve(yield* newAddress, echoLive(waiting), { drainTimeout: 0 }).pipe(
+        Scope.provide(scope)
+      )
       const echo = yield* Effect.map(Layer.build(remote(address)), (context) => Context.get(context, Echo))
       const stream = yield* Effect.forkChild(
         Effect.flip(Stream.runDrain(Stream.concat(echo.count({ to: 3 }), Stream.never)))
@@ -230,29 +232,6 @@ describe.each([["a unix socket", unixAddress], ["TCP", tcpAddress]] as const)("S
       }))
       yield* Effect.provide(check, remote(limited))
       yield* Effect.provide(check, remote(unlimited, { maxFrameSize: "100 kB" }))
-    }))
-
-  it.live("makes an answer over the limit a defect of its call alone", () =>
-    Effect.gen(function*() {
-      const long = Layer.unwrap(Effect.map(makeWaiting, (waiting) =>
-        Layer.effect(
-          Echo,
-          call((echo) =>
-            Effect.succeed(Echo.of({ ...echo, greet: ({ name }) => Effect.succeed(name.repeat(200_000)) }))
-          )
-        ).pipe(
-          Layer.provide(echoLive(waiting))
-        )))
-      const address = yield* serve(yield* newAddress, long, { maxFrameSize: "100 kB" })
-      yield* call(Effect.fnUntraced(function*(echo) {
-        const other = yield* Effect.forkChild(echo.wait(), { startImmediately: true })
-        const exit = yield* Effect.exit(echo.greet({ name: "x" }))
-        assert.isTrue(Exit.hasDies(exit))
-        assert.include(String(exit), "limit")
-        assert.deepStrictEqual(yield* echo.bytes({ body: Uint8Array.of(1) }), Uint8Array.of(1))
-        assert.isUndefined(other.pollUnsafe())
-        yield* Fiber.interrupt(other)
-      })).pipe(Effect.provide(remote(address)))
     }))
 
   it.live("says that an address is in use", () =>

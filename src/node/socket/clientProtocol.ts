@@ -1,5 +1,5 @@
 /** The `RpcClient.Protocol` of a socket: one connection, made when a call needs it. */
-import { Deferred, type Duration, Effect, Schedule } from "effect"
+import { Deferred, type Duration, Effect, type Fiber, Schedule } from "effect"
 import { RpcClient, type RpcMessage } from "effect/rpc"
 import { codecFor } from "../../internal/bytesCodec.ts"
 import * as FailedExit from "../../internal/failedExit.ts"
@@ -7,32 +7,23 @@ import * as Frames from "../../internal/frames.ts"
 import { ReplicaLoad } from "../../internal/replicaLoad.ts"
 import * as ServiceError from "../../ServiceError.ts"
 import type * as Connection from "./connection.ts"
+import * as Heartbeat from "./heartbeat.ts"
+import { type RequestId, Requests, type Waiting } from "./requests.ts"
 
 type Message = RpcMessage.FromServerEncoded
-type RequestId = string | number
-
-/** A request that waits for its answer. */
-interface Waiting {
-  readonly clientId: number
-  readonly tag: string
-}
 
 /** Starts a connection; returns how to give up on it. */
 export type Dial = (events: {
   readonly onOpen: (connection: Connection.Connection) => void
   readonly onMessage: (message: Message, connection: Connection.Connection) => void
+  readonly onClosing: (connection: Connection.Connection) => void
   readonly onClose: (connection: Connection.Connection, error: Error | undefined) => void
 }) => Connection.Connection
 
-/** The requests on one connection that the server has not answered. */
-interface Requests {
-  readonly waiting: Map<RequestId, Waiting>
-  /** Those whose callers have gone. */
-  readonly abandoned: Set<RequestId>
-}
-
-interface Open extends Requests {
+/** A connection to which the server has said hello. */
+interface Open {
   readonly connection: Connection.Connection
+  readonly requests: Requests
 }
 
 const retries = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("250 millis")])
@@ -42,6 +33,7 @@ export const make = (options: {
   /** Where the server is, for messages. */
   readonly address: string
   readonly connectTimeout: Duration.Input
+  readonly heartbeat: Duration.Duration
 }) =>
   RpcClient.Protocol.make(Effect.fnUntraced(function*(writeResponse, clientIds) {
     const scope = yield* Effect.scope
@@ -49,43 +41,32 @@ export const make = (options: {
     const load = yield* ReplicaLoad
     const runFork = Effect.runForkWith(context)
     let open: Open | undefined
+    /** Those whose servers are about to close; they are left when their last request is answered. */
+    const leaving = new Set<Open>()
     let connecting: Deferred.Deferred<Open, ServiceError.Reason> | undefined
 
     const refuse = (requestId: RequestId, { clientId, tag }: Waiting, reason: ServiceError.Reason) =>
       writeResponse(clientId, FailedExit.make(requestId, tag, reason))
 
-    const abandon = ({ abandoned, waiting }: Requests, requestId: RequestId) => {
-      waiting.delete(requestId)
-      abandoned.add(requestId)
-      load.abandoned++
-    }
-
-    const free = (requests: number) => {
-      if (requests === 0) return
-      load.abandoned -= requests
-      load.onFreed()
-    }
-
     const onMessage = (requests: Requests) => (message: Message, connection: Connection.Connection) => {
       const deliver = deliveryOf(message, requests)
-      if (deliver === undefined) return
-      runFork(
-        Effect.catchDefect(Effect.suspend(deliver), (defect) => Effect.sync(() => connection.fail(toError(defect))))
-      )
+      if (deliver !== undefined) {
+        runFork(
+          Effect.catchDefect(Effect.suspend(deliver), (defect) => Effect.sync(() => connection.fail(toError(defect))))
+        )
+      }
+      if (leaving.size > 0) leave()
     }
 
-    const deliveryOf = (message: Message, { abandoned, waiting }: Requests) => {
+    const deliveryOf = (message: Message, requests: Requests) => {
       switch (message._tag) {
         case "Chunk":
         case "Exit": {
-          if (message._tag === "Exit" && abandoned.delete(message.requestId)) free(1)
-          const request = waiting.get(message.requestId)
-          if (request === undefined) return undefined
-          if (message._tag === "Exit") waiting.delete(message.requestId)
-          return () => writeResponse(request.clientId, message)
+          const request = requests.take(message)
+          return request === undefined ? undefined : () => writeResponse(request.clientId, message)
         }
         case "Defect": {
-          waiting.clear()
+          requests.clearWaiting()
           return () => Effect.forEach(Array.from(clientIds), (id) => writeResponse(id, message), { discard: true })
         }
         default:
@@ -93,27 +74,40 @@ export const make = (options: {
       }
     }
 
-    const onClose = ({ abandoned, waiting }: Requests, reason: ServiceError.Reason) => {
-      const requests = Array.from(waiting)
-      waiting.clear()
-      const left = abandoned.size
-      abandoned.clear()
-      free(left)
-      for (const [requestId, request] of requests) runFork(refuse(requestId, request, reason))
+    const leave = () => {
+      for (const link of leaving) {
+        if (!link.requests.isEmpty()) continue
+        leaving.delete(link)
+        link.connection.end()
+      }
     }
 
     const dial = Effect.callback<Open, ServiceError.Reason>((resume) => {
-      const requests: Requests = { waiting: new Map(), abandoned: new Set() }
+      const requests = new Requests(load)
+      let link: Open | undefined
+      let watching: Fiber.Fiber<void> | undefined
       const connection = options.dial({
         onOpen: (connection) => {
-          open = { connection, ...requests }
-          resume(Effect.succeed(open))
+          link = { connection, requests }
+          open = link
+          watching = runFork(
+            Heartbeat.watch(connection, { interval: options.heartbeat, isAwaiting: () => !requests.isEmpty() })
+          )
+          resume(Effect.succeed(link))
         },
         onMessage: onMessage(requests),
-        onClose: (connection, error) => {
-          if (open?.connection === connection) open = undefined
+        onClosing: () => {
+          if (link === undefined) return
+          if (open === link) open = undefined
+          leaving.add(link)
+          leave()
+        },
+        onClose: (_, error) => {
+          if (open === link) open = undefined
+          if (link !== undefined) leaving.delete(link)
+          watching?.interruptUnsafe()
           const reason = reasonOf(options.address, error)
-          onClose(requests, reason)
+          for (const [requestId, request] of requests.clear()) runFork(refuse(requestId, request, reason))
           resume(Effect.fail(reason))
         }
       })
@@ -139,17 +133,29 @@ export const make = (options: {
       )
     })
 
-    const request = (clientId: number, message: RpcMessage.RequestEncoded, { connection, waiting }: Open) => {
+    const request = (clientId: number, message: RpcMessage.RequestEncoded, { connection, requests }: Open) => {
       const sender = { clientId, tag: message.tag }
       // A connection may be gone again by the time that a call which waited for it goes on.
       if (!connection.isOpen()) return refuse(message.id, sender, reasonOf(options.address, undefined))
       const tooLarge = connection.send(message)
       if (tooLarge !== undefined) return refuse(message.id, sender, invalidPayload(tooLarge))
-      waiting.set(message.id, sender)
+      requests.add(message.id, sender)
       return Effect.void
     }
 
-    yield* Effect.addFinalizer(() => Effect.sync(() => open?.connection.fail(new Error("the client was released"))))
+    const linkOf = (requestId: RequestId): Open | undefined => {
+      if (open?.requests.isWaiting(requestId)) return open
+      for (const link of leaving) if (link.requests.isWaiting(requestId)) return link
+      return undefined
+    }
+
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        for (const { connection } of open === undefined ? leaving : [open, ...leaving]) {
+          connection.fail(new Error("the client was released"))
+        }
+      })
+    )
 
     return {
       send: (clientId, message) =>
@@ -162,9 +168,10 @@ export const make = (options: {
             })
           }
           if (message._tag !== "Ack" && message._tag !== "Interrupt") return Effect.void
-          if (!open?.waiting.has(message.requestId)) return Effect.void
-          if (message._tag === "Interrupt") abandon(open, message.requestId)
-          if (open.connection.isOpen()) open.connection.send(message)
+          const link = linkOf(message.requestId)
+          if (link === undefined) return Effect.void
+          if (message._tag === "Interrupt") link.requests.abandon(message.requestId)
+          if (link.connection.isOpen()) link.connection.send(message)
           return Effect.void
         }),
       supportsAck: true,

@@ -1,7 +1,8 @@
 /**
  * One connection: each side says hello with its limit, and then sends RPC messages as frames.
  *
- * Whatever else arrives ends the connection, with the error in which it differs.
+ * A client may ask for a sign of life, and a server says when it is about to close. Whatever else arrives ends the
+ * connection, with the error in which it differs.
  */
 import type { RpcMessage } from "effect/rpc"
 import type * as Net from "node:net"
@@ -22,6 +23,12 @@ export interface Connection {
   readonly send: (message: RpcMessage.FromClientEncoded | RpcMessage.FromServerEncoded) => TooLarge | undefined
   /** Takes the bytes that arrived. */
   readonly receive: (chunk: Uint8Array) => void
+  /** Asks the other side for a sign of life, which an RPC server gives. */
+  readonly ping: () => void
+  /** Tells the other side to send its further calls elsewhere. */
+  readonly sayClosing: () => void
+  /** How many bytes have arrived. */
+  readonly received: () => number
   /** Hangs up after everything is written. */
   readonly end: () => void
   /** Hangs up at once. */
@@ -37,6 +44,8 @@ export const make = <Message>(socket: Net.Socket, options: {
   readonly pausesReading: boolean
   readonly onOpen: (connection: Connection) => void
   readonly onMessage: (message: Message, connection: Connection) => void
+  /** Called when the other side is about to close. */
+  readonly onClosing?: (connection: Connection) => void
   /** Called once when all is over, with the error that ended the connection. */
   readonly onClose: (connection: Connection, error: Error | undefined) => void
 }): Connection => {
@@ -54,7 +63,8 @@ export const make = <Message>(socket: Net.Socket, options: {
     if (state === "open") {
       // What the message holds is checked where it is used: by the RPC server or client, against its schema.
       if (!hasTag(message)) throw new Frames.FrameError({ message: "a frame holds no message" })
-      options.onMessage(message as Message, connection)
+      if (message._tag === "Closing") options.onClosing?.(connection)
+      else options.onMessage(message as Message, connection)
       return
     }
     if (!isHello(message)) throw new Frames.FrameError({ message: "the other side did not say hello" })
@@ -89,6 +99,9 @@ export const make = <Message>(socket: Net.Socket, options: {
         connection.fail(error instanceof Error ? error : new Error(String(error)))
       }
     },
+    ping: () => writer.write(ping),
+    sayClosing: () => writer.write(closing),
+    received: () => receivedBytes,
     end: () => {
       close()
       writer.flush()
@@ -128,6 +141,10 @@ const hello = (maxFrameSize: number): ReadonlyArray<Uint8Array> => [
 ]
 
 const protocol = "chorale/1"
+
+const ping: ReadonlyArray<Uint8Array> = [Frames.encode([{ _tag: "Ping" }])]
+
+const closing: ReadonlyArray<Uint8Array> = [Frames.encode([{ _tag: "Closing" }])]
 
 const hasTag = (u: unknown): u is { readonly _tag: string } =>
   typeof u === "object" && u !== null && "_tag" in u && typeof u._tag === "string"

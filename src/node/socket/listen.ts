@@ -82,15 +82,10 @@ const removeOwn = (path: string, inode: number) => {
 }
 
 /** Removes the socket file of a server that is gone. */
-const removeStale = (path: string) =>
-  Effect.suspend(() => {
-    const stats = Fs.lstatSync(path, { throwIfNoEntry: false })
-    if (!stats?.isSocket()) return Effect.void
-    return Effect.flatMap(
-      isRefused(path),
-      (refused) => refused ? attempt(() => removeOwn(path, stats.ino)) : Effect.void
-    )
-  })
+const removeStale = Effect.fnUntraced(function*(path: string) {
+  const stats = yield* attempt(() => Fs.lstatSync(path, { throwIfNoEntry: false }))
+  if (stats?.isSocket() && (yield* isRefused(path))) yield* attempt(() => removeOwn(path, stats.ino))
+})
 
 const isRefused = (path: string) =>
   Effect.callback<boolean>((resume) => {

@@ -1,9 +1,11 @@
 /** The `RpcServer.Protocol` of a listening socket: each connection is a client. */
-import { Context, type Duration, Effect, Queue, Schedule, Tracer } from "effect"
+import { Context, Deferred, Duration, Effect, Queue, Schedule, Tracer } from "effect"
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import type * as Net from "node:net"
 import { codecFor } from "../../internal/bytesCodec.ts"
+import * as FailedExit from "../../internal/failedExit.ts"
 import * as Frames from "../../internal/frames.ts"
+import * as ServiceError from "../../ServiceError.ts"
 import * as Connection from "./connection.ts"
 import * as FrameReader from "./frameReader.ts"
 
@@ -11,25 +13,43 @@ export interface SocketProtocol {
   readonly protocol: RpcServer.Protocol["Service"]
   /** Takes a connection that was accepted. */
   readonly accept: (socket: Net.Socket) => void
-  /** Hangs up on every client, once what was sent to it is written. */
-  readonly endAll: Effect.Effect<void>
+  /** Tells every client to go elsewhere, waits for the calls that run, and hangs up on those that are left. */
+  readonly drain: (timeout: Duration.Input) => Effect.Effect<void>
+}
+
+/** A connection and the calls on it that were not answered. */
+interface Client {
+  readonly connection: Connection.Connection
+  /** The tag of each by its id. */
+  readonly calls: Map<string | number, string>
 }
 
 export const make = Effect.fnUntraced(function*(options: {
   readonly maxFrameSize: number
+  readonly maxCalls: number
   readonly frameTimeout: Duration.Input
 }) {
-  const connections = new Map<number, Connection.Connection>()
+  const clients = new Map<number, Client>()
   const disconnects = yield* Queue.make<number>()
   // A call is part of its caller's trace, not of the span in which the server was built.
   const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>())
   const runFork = Effect.runForkWith(context)
+  const emptied = Deferred.makeUnsafe<void>()
   let accept: SocketProtocol["accept"] = () => undefined
+  let draining = false
   let nextId = 0
 
   const protocol = yield* RpcServer.Protocol.make((writeRequest) =>
     Effect.sync(() => {
-      const receive = (id: number, message: RpcMessage.FromClientEncoded, connection: Connection.Connection) => {
+      const receive = (id: number, message: RpcMessage.FromClientEncoded, { calls, connection }: Client) => {
+        if (message._tag === "Request") {
+          checkRequest(message)
+          if (calls.size >= options.maxCalls) {
+            connection.send(FailedExit.make(message.id, message.tag, overloaded))
+            return
+          }
+          calls.set(message.id, message.tag)
+        }
         runFork(
           Effect.catchDefect(Effect.suspend(() => writeRequest(id, message)), (defect) =>
             Effect.sync(() =>
@@ -43,14 +63,16 @@ export const make = Effect.fnUntraced(function*(options: {
           maxFrameSize: options.maxFrameSize,
           pausesReading: true,
           onOpen: () => undefined,
-          onMessage: (message, connection) => receive(id, message, connection),
+          onMessage: (message) => receive(id, message, client),
           onClose: (_, error) => {
-            connections.delete(id)
+            clients.delete(id)
             Queue.offerUnsafe(disconnects, id)
+            if (draining && clients.size === 0) Deferred.doneUnsafe(emptied, Effect.void)
             if (error !== undefined) runFork(Effect.logDebug(`A connection was closed: ${error.message}`))
           }
         })
-        connections.set(id, connection)
+        const client: Client = { connection, calls: new Map() }
+        clients.set(id, client)
         socket.on("data", (chunk: Buffer) => {
           connection.receive(chunk)
           FrameReader.release(chunk)
@@ -60,36 +82,73 @@ export const make = Effect.fnUntraced(function*(options: {
         disconnects,
         send: (id: number, message: RpcMessage.FromServerEncoded) =>
           Effect.suspend(() => {
-            const connection = connections.get(id)
-            if (connection === undefined || !connection.isOpen()) return Effect.void
-            const tooLarge = connection.send(message)
-            return tooLarge === undefined ? Effect.void : Effect.die(
-              new Frames.FrameError({
-                message: `an answer of ${tooLarge.length} bytes is over the limit of ${tooLarge.limit}`
-              })
-            )
+            const client = clients.get(id)
+            return client === undefined || !client.connection.isOpen() ? Effect.void : answer(client, message)
           }),
-        end: (id: number) => Effect.sync(() => connections.get(id)?.end()),
-        clientIds: Effect.sync(() => new Set(connections.keys())),
+        end: (id: number) => Effect.sync(() => clients.get(id)?.connection.end()),
+        clientIds: Effect.sync(() => new Set(clients.keys())),
         initialMessage: Effect.succeedNone,
         supportsAck: true,
         supportsTransferables: false,
         supportsSpanPropagation: true,
-        supportsNotifications: true,
+        supportsNotifications: false,
         codecFor
       }
     })
   )
 
   yield* Effect.sync(() => {
-    for (const connection of connections.values()) {
+    for (const { connection } of clients.values()) {
       if (connection.isStalled()) connection.fail(new Frames.FrameError({ message: "the other side fell silent" }))
     }
   }).pipe(Effect.repeat(Schedule.spaced(options.frameTimeout)), Effect.forkScoped)
 
-  const endAll = Effect.sync(() => {
-    for (const connection of connections.values()) connection.end()
-  })
-  const result: SocketProtocol = { protocol, accept: (socket) => accept(socket), endAll }
+  const drain = (timeout: Duration.Input) =>
+    Effect.suspend(() => {
+      draining = true
+      for (const { connection } of clients.values()) {
+        if (connection.isOpen()) connection.sayClosing()
+        else connection.end()
+      }
+      return clients.size === 0 ? Effect.void : Effect.timeoutOption(Deferred.await(emptied), timeout)
+    }).pipe(
+      Effect.andThen(Effect.sync(() => {
+        for (const { connection } of clients.values()) connection.end()
+      }))
+    )
+
+  const result: SocketProtocol = { protocol, accept: (socket) => accept(socket), drain }
   return result
 })
+
+/** What a client of this library sends has an id, a tag, and asks for an answer. */
+const checkRequest = ({ discard, id, isNotification, tag }: RpcMessage.RequestEncoded) => {
+  const isCall = (typeof id === "string" || typeof id === "number") && typeof tag === "string" &&
+    discard !== true && isNotification !== true
+  if (!isCall) throw new Frames.FrameError({ message: "a request is none of a call" })
+}
+
+const overloaded = new ServiceError.Overloaded({ retryAfter: Duration.millis(100) })
+
+/** Sends what a call says. A call whose answer is over the limit fails instead, and is over. */
+const answer = ({ calls, connection }: Client, message: RpcMessage.FromServerEncoded): Effect.Effect<void> => {
+  if (message._tag !== "Exit" && message._tag !== "Chunk") {
+    connection.send(message)
+    return Effect.void
+  }
+  const { requestId } = message
+  const tag = calls.get(requestId)
+  if (tag === undefined) return Effect.void
+  if (message._tag === "Exit") calls.delete(requestId)
+  const tooLarge = connection.send(message)
+  if (tooLarge === undefined) return Effect.void
+  calls.delete(requestId)
+  const detail = tooLargeToAnswer(tooLarge)
+  const failed = FailedExit.make(requestId, tag, new ServiceError.ContractMismatch({ detail }))
+  if (connection.send(failed) !== undefined) connection.fail(new Frames.FrameError({ message: detail }))
+  // The RPC server interrupts a stream of which it cannot send an item.
+  return message._tag === "Exit" ? Effect.void : Effect.die(new Frames.FrameError({ message: detail }))
+}
+
+const tooLargeToAnswer = ({ length, limit }: Connection.TooLarge): string =>
+  `an answer of ${length} bytes is over the limit of ${limit}, which maxFrameSize raises on both sides`

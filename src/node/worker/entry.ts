@@ -115,7 +115,9 @@ const runProcess = (
   process.on("disconnect", () => process.exit(1))
   // A terminal and a service manager signal a parent and its children alike; how the children end is up to the parent.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined)
-  const protocol = Effect.map(ServerProtocol.make({ maxFrameSize, frameTimeout: "1 hour" }), ({ accept, protocol }) => {
+  // How many calls there are at a time is up to the one who started this process.
+  const limits = { maxFrameSize, maxCalls: Infinity, frameTimeout: "1 hour" } as const
+  const protocol = Effect.map(ServerProtocol.make(limits), ({ accept, protocol }) => {
     accept(new Net.Socket({ fd: callsDescriptor, readable: true, writable: true }))
     return protocol
   })

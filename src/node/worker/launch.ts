@@ -15,6 +15,15 @@ export const execArguments = (own: ReadonlyArray<string>): Array<string> => {
   return result
 }
 
+/**
+ * What a thread is started with besides what it inherits, which is all that this process was started with. Arguments of
+ * V8 hold for the whole process, and a thread that is given some of its own is refused.
+ */
+export const threadArguments = (own: ReadonlyArray<string>): { readonly execArgv?: Array<string> } =>
+  own.some((argument) => ofStrings.has(argument) || argument.startsWith("--input-type"))
+    ? { execArgv: execArguments(own) }
+    : {}
+
 const ofStrings = new Set(["-e", "--eval", "-p", "--print", "-pe"])
 
 /** How a replica ended. */

@@ -68,7 +68,7 @@ const open = (options: Options, lost: Deferred.Deferred<WorkerError>) => {
     name: options.name,
     env: { ...process.env, ...options.env },
     workerData: { [startKey]: start },
-    execArgv: Launch.execArguments(process.execArgv)
+    ...Launch.threadArguments(process.execArgv)
   })
   const exited = Deferred.makeUnsafe<void>()
   let closing = false

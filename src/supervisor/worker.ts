@@ -1,0 +1,29 @@
+/**
+ * One replica of a unit, in a thread or a process that a supervisor starts.
+ *
+ * The services that it calls are at the addresses that its environment has.
+ */
+import { Effect, Layer } from "effect"
+import * as Deployment from "../Deployment.ts"
+import * as Layers from "../deployment/layer.ts"
+import * as Worker from "../node/Worker.ts"
+import * as Serve from "../Serve.ts"
+import { readAssignment } from "./assignment.ts"
+import { load } from "./deploymentModule.ts"
+import * as Located from "./located.ts"
+
+const { module, unit: name } = readAssignment()
+const deployment = await Effect.runPromise(load(new URL(module), module))
+const unit = deployment.units[name]
+const described = Deployment.describe(deployment).units.find((described) => described.name === name)
+if (unit === undefined || described === undefined) throw new Error(`${module} has no unit ${name} any more`)
+
+const called = [...unit.dependsOn, ...unit.external].map(Located.fromEnvironment)
+
+// Limits are for the supervisor to keep; the environment has been set by it. Only the grants are left open.
+const layer = Layers.layerOne(unit, { ...described, traffic: {}, environment: {} }).pipe(
+  Layer.provide(Layer.mergeAll(Layer.empty, ...called)),
+  Layer.provide(Serve.layerTelemetry)
+) as Layer.Layer<unknown>
+
+Worker.run([unit.service], layer)

@@ -21,9 +21,10 @@ export const make = (client: HttpClient.HttpClient, url: string) => {
       send: (clientId, message) => {
         if (message._tag !== "Request") return Effect.void
         const write: Write = (answer) => writeResponse(clientId, answer)
-        return Effect.catch(
-          exchange(message, write),
-          (error) => write(FailedExit.make(message.id, message.tag, toReason(url, error)))
+        return exchange(message, write).pipe(
+          Effect.catch((error) => write(FailedExit.make(message.id, message.tag, toReason(url, error)))),
+          // The RPC client forgets a stream that was closed while an item was handed over only when it ends.
+          Effect.onInterrupt(() => write(FailedExit.interrupted(message.id)))
         )
       },
       supportsAck: false,

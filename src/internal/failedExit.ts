@@ -15,4 +15,11 @@ export const make = (
   return { _tag: "Exit", requestId, exit: { _tag: "Failure", cause: [{ _tag: "Fail", error: encodeError(error) }] } }
 }
 
+/** Ends a request that was given up. */
+export const interrupted = (requestId: string | number): RpcMessage.ResponseExitEncoded => ({
+  _tag: "Exit",
+  requestId,
+  exit: { _tag: "Failure", cause: [{ _tag: "Interrupt", fiberId: undefined }] }
+})
+
 const encodeError = Schema.encodeSync(codecFor(ServiceError.ServiceError))

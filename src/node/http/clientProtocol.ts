@@ -43,9 +43,10 @@ export const make = (options: {
       send: (clientId, message) => {
         if (message._tag !== "Request") return Effect.void
         const write: Write = (reply) => writeResponse(clientId, reply)
-        return Effect.catch(
-          request(message, write),
-          (reason) => write(FailedExit.make(message.id, message.tag, reason))
+        return request(message, write).pipe(
+          Effect.catch((reason) => write(FailedExit.make(message.id, message.tag, reason))),
+          // The RPC client forgets a stream that was closed while an item was handed over only when it ends.
+          Effect.onInterrupt(() => write(FailedExit.interrupted(message.id)))
         )
       },
       supportsAck: false,

@@ -15,6 +15,7 @@ import { call } from "./onnx-call.ts"
 import { loopDelay } from "./onnx-loop-delay.ts"
 import { overlap } from "./onnx-overlap.ts"
 import { restJson, restOverload, restRps } from "./rest.ts"
+import { serveMemory, serveStartup } from "./serve.ts"
 import { limitCost, overload } from "./traffic.ts"
 
 export const benchmarks: ReadonlyArray<Benchmark> = [
@@ -44,6 +45,8 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   restJson,
   restRps,
   restOverload,
+  serveStartup,
+  serveMemory,
   latency,
   throughput
 ]

@@ -3,7 +3,7 @@
  *
  * `npm run soak` makes 200,000 calls at each location, and `npm run soak -- thread http --calls 20000` fewer at some.
  * After each tenth it prints memory, handles and open files of both ends. It fails where the last tenth holds over 5 %
- * more memory than the second, or more handles or files. It needs `--expose-gc`.
+ * more of something than the second. It needs `--expose-gc`.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Effect, Schema } from "effect"
@@ -52,7 +52,7 @@ const growth = (tenths: ReadonlyArray<Tenth>): ReadonlyArray<string> => {
   return ends.flatMap((end) =>
     [
       ...memory.filter((what) => last[end][what] > 1.05 * second[end][what] + allowance),
-      ...counts.filter((what) => last[end][what] > second[end][what])
+      ...counts.filter((what) => last[end][what] > 1.05 * second[end][what])
     ].map((what) => `${what} of the ${end} from ${second[end][what]} to ${last[end][what]}`)
   )
 }

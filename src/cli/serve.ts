@@ -68,6 +68,7 @@ export const serve = Command.make("serve", flags, (options) =>
         "replicas, traffic and scaling change at once. SIGUSR2 replaces all replicas in threads and processes, one " +
         "after another, and no call fails because of it."
     ),
+    Command.withShortDescription("Runs a deployment and serves what it exposes over HTTP."),
     Command.withExamples([
       { command: "chorale serve", description: "Everything in one process, on http://127.0.0.1:3000" },
       { command: "chorale serve --placement processes", description: "Every unit in processes of its own" },

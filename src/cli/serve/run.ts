@@ -13,7 +13,7 @@ import { layerAddresses, prepare, type Prepared } from "../prepare.ts"
 import type { Options as Flags } from "../serve.ts"
 import { Stopping } from "../Stopping.ts"
 import { bearer } from "../token.ts"
-import { onSignals } from "./signals.ts"
+import { follow, signals } from "./signals.ts"
 
 type Options = Omit<Flags, "unit" | "watch"> & { readonly unit: string | undefined }
 
@@ -21,13 +21,13 @@ type Options = Omit<Flags, "unit" | "watch"> & { readonly unit: string | undefin
 export const run = (options: Options) =>
   Effect.gen(function*() {
     const stopping = yield* Stopping
+    const asked = yield* signals
     const loaded = yield* load(options)
     const { supervisor, prepared } = yield* start(loaded, options)
     yield* listen(exposed(prepared, options), supervisor.services, options)
     // To be told to stop is how it ends well.
     stopping.exitCode = 0
-    yield* onSignals({ loaded, prepared, supervisor })
-    return yield* Effect.never
+    return yield* follow(asked, { loaded, prepared, supervisor })
   }).pipe(
     Effect.scoped,
     Effect.provide([Machine.layer, Serve.layerTelemetry]),

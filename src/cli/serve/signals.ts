@@ -11,13 +11,20 @@ export interface Running {
   readonly supervisor: Supervisor
 }
 
-/** Listens to SIGHUP and SIGUSR2 until the scope closes; what they ask for is done in turn. */
-export const onSignals = Effect.fnUntraced(function*(running: Running) {
-  const asked = yield* Queue.sliding<Effect.Effect<void>>(2)
-  yield* on("SIGHUP", () => Queue.offerUnsafe(asked, reload(running)))
-  yield* on("SIGUSR2", () => Queue.offerUnsafe(asked, restart(running)))
-  yield* Effect.forkScoped(Effect.forever(Effect.flatten(Queue.take(asked))))
+/** What signals ask for. */
+export type Asked = (running: Running) => Effect.Effect<void>
+
+/** Listens to SIGHUP and SIGUSR2 until the scope closes: a server that nobody listens in is ended by them. */
+export const signals = Effect.gen(function*() {
+  const asked = yield* Queue.sliding<Asked>(2)
+  yield* on("SIGHUP", () => Queue.offerUnsafe(asked, reload))
+  yield* on("SIGUSR2", () => Queue.offerUnsafe(asked, restart))
+  return asked
 })
+
+/** Does what signals ask for, in turn; never ends. */
+export const follow = (asked: Queue.Queue<Asked>, running: Running): Effect.Effect<never> =>
+  Effect.forever(Effect.flatMap(Queue.take(asked), (what) => what(running)))
 
 const on = (signal: NodeJS.Signals, listener: () => void): Effect.Effect<void, never, Scope.Scope> =>
   Effect.asVoid(Effect.acquireRelease(
@@ -25,7 +32,7 @@ const on = (signal: NodeJS.Signals, listener: () => void): Effect.Effect<void, n
     () => Effect.sync(() => process.off(signal, listener))
   ))
 
-const reload = ({ loaded, prepared, supervisor }: Running): Effect.Effect<void> =>
+const reload: Asked = ({ loaded, prepared, supervisor }) =>
   loaded.configuration.pipe(
     Effect.flatMap((configuration) => supervisor.apply(prepared.describe(configuration))),
     Effect.flatMap(({ live, restart }) =>
@@ -43,5 +50,4 @@ const reload = ({ loaded, prepared, supervisor }: Running): Effect.Effect<void> 
     Effect.catch((error) => Effect.logError(`nothing was changed: ${error.message}`))
   )
 
-const restart = ({ supervisor }: Running): Effect.Effect<void> =>
-  Effect.catch(supervisor.restart, (error) => Effect.logError(error.message))
+const restart: Asked = ({ supervisor }) => Effect.catch(supervisor.restart, (error) => Effect.logError(error.message))

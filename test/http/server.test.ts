@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Tracer } from "effect"
 import * as Https from "node:https"
 import { connect, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { cert, key } from "../fixtures/certificate.ts"
 import { post, postJson, send, serveVision } from "./surface.ts"
 
@@ -124,7 +126,7 @@ describe("HttpServer.layerServer", () => {
 
   it.live("listens on a unix socket", () =>
     Effect.gen(function*() {
-      const path = `/tmp/chorale-test-${process.pid}-${Math.floor(performance.now())}.sock`
+      const path = join(tmpdir(), `chorale-test-${process.pid}-${Math.floor(performance.now())}.sock`)
       yield* serveVision({}, { path })
       const answer = yield* Effect.callback<string>((resume) => {
         const socket = connect(path, () => socket.write("GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))

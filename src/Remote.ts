@@ -10,8 +10,8 @@ import { Effect, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { type Rpc, RpcClient, type RpcClientError } from "effect/rpc"
 import * as ClientProtocol from "./http/clientProtocol.ts"
-import * as Contract from "./internal/contract.ts"
 import * as RemoteMethod from "./internal/remoteMethod.ts"
+import * as UnaryClient from "./internal/unaryClient.ts"
 import * as Wire from "./internal/wire.ts"
 import type * as Model from "./Model.ts"
 import * as ServiceError from "./ServiceError.ts"
@@ -68,15 +68,18 @@ export const layerProtocol = <Self, Name extends string, Rpcs extends Rpc.Any>(
     service,
     Effect.gen(function*() {
       const { codecFor } = yield* RpcClient.Protocol
-      const client = yield* RpcClient.make(service.protocol.add(Contract.streamRpc), {
-        flatten: true,
-        disableTracing: true
-      })
-      // The wire erases the types of the methods, by name; `service` states them again for the caller.
-      const call = client as RemoteMethod.Call
+      const call = yield* UnaryClient.make
+      const client = yield* RpcClient.make(service.protocol, { flatten: true, disableTracing: true })
       const methods = yield* Effect.forEach(
         service.methods.values(),
-        (method) => RemoteMethod.make(service.key, method, { codecFor, call, toReason })
+        (method) =>
+          RemoteMethod.make(service.key, method, {
+            codecFor,
+            call,
+            // The wire erases the types of the methods, by name; `service` states them again for the caller.
+            callStream: client as RemoteMethod.RpcCall,
+            toReason
+          })
       )
       const names = Array.from(service.methods.keys())
       return Object.fromEntries(names.map((name, index) => [name, methods[index]])) as Model.Client<Rpcs>

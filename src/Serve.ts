@@ -8,7 +8,7 @@
  */
 import { ByteSize, type Config, Duration, Effect, Layer, type Redacted } from "effect"
 import { HttpRouter } from "effect/http"
-import { RpcGroup, RpcServer } from "effect/rpc"
+import { RpcServer } from "effect/rpc"
 import * as AccessLog from "./http/accessLog.ts"
 import * as BodyBudget from "./http/bodyBudget.ts"
 import * as Docs from "./http/docs.ts"
@@ -26,9 +26,7 @@ import * as Surface from "./http/surface.ts"
 import * as Telemetry from "./http/telemetry.ts"
 import * as TimeLimit from "./http/timeLimit.ts"
 import * as Token from "./http/token.ts"
-import * as Contract from "./internal/contract.ts"
-import * as ServedMethod from "./internal/servedMethod.ts"
-import * as StreamReceiver from "./internal/streamReceiver.ts"
+import * as ServedProtocol from "./internal/servedProtocol.ts"
 import * as Wire from "./internal/wire.ts"
 import type * as Model from "./Model.ts"
 
@@ -268,38 +266,9 @@ const rpcRoute = <Services extends ReadonlyArray<Model.Any>>(
 
 /** Answers calls over the protocol of the context until the scope closes. */
 const serveProtocol = Effect.fnUntraced(function*<Services extends ReadonlyArray<Model.Any>>(services: Services) {
-  const group = mergeProtocols(services).add(Contract.streamRpc)
-  const { codecFor } = yield* RpcServer.Protocol
-  const receiver = new StreamReceiver.Receiver()
-  const handlers = yield* group.toHandlers({
-    ...yield* handlersOf(services, { codecFor, receiver }),
-    [Contract.streamRpc._tag]: StreamReceiver.handler(receiver)
-  })
-  yield* RpcServer.make(group, { disableFatalDefects: true, disableTracing: true }).pipe(
-    Effect.provideContext(handlers),
-    Effect.forkScoped
-  )
-})
-
-const mergeProtocols = (services: ReadonlyArray<Model.Any>): Model.Protocol =>
-  // A group is invariant in its methods, whose types are erased here on purpose.
-  RpcGroup.make().merge(...services.map((service) => service.protocol)) as RpcGroup.Any as Model.Protocol
-
-/** The methods of the services in the context, each by the name under which it travels. */
-const handlersOf = Effect.fnUntraced(function*<Services extends ReadonlyArray<Model.Any>>(
-  services: Services,
-  transport: ServedMethod.Transport
-) {
-  const handlers: Record<string, (...request: Parameters<ServedMethod.Handler>) => Effect.Effect<unknown, unknown>> = {}
-  for (const service of services) {
-    const client = yield* clientOf(service)
-    for (const method of service.methods.values()) {
-      const handler = ServedMethod.make(service.key, method, transport, client[method.name]!)
-      // A streaming method returns a stream here, as its schema in the protocol says.
-      handlers[`${service.key}/${method.name}`] = handler as (typeof handlers)[string]
-    }
-  }
-  return handlers
+  const served: Array<ServedProtocol.Served> = []
+  for (const service of services) served.push({ service, client: yield* clientOf(service) })
+  yield* ServedProtocol.serve(served)
 })
 
 const clientOf = <Service extends Model.Any>(

@@ -327,14 +327,9 @@ export const describe = (dtype: string, dimensions: ReadonlyArray<Dimension>): s
  */
 export const fits = (shape: ReadonlyArray<number>, dimensions: ReadonlyArray<Dimension>): boolean => {
   if (shape.length !== dimensions.length) return false
-  const named = new Map<string, number>()
-  return dimensions.every((dimension, axis) => {
-    const actual = shape[axis]!
-    if (typeof dimension === "number") return actual === dimension
-    const known = named.get(dimension)
-    named.set(dimension, actual)
-    return known === undefined || known === actual
-  })
+  return dimensions.every((dimension, axis) =>
+    shape[axis] === (typeof dimension === "number" ? dimension : shape[dimensions.indexOf(dimension)])
+  )
 }
 
 const isDimension = (u: unknown): u is number => Number.isSafeInteger(u) && Number(u) >= 0

@@ -1,7 +1,8 @@
 /**
  * The JSON form of a schema with its bytes left as bytes.
  *
- * `Schema.toCodecJson` turns every `Uint8Array` into base64. Here it stays, so that a frame can carry it as it is.
+ * `Schema.toCodecJson` turns every `Uint8Array` into base64. Here it stays, so that a frame can carry it as it is. The
+ * tensor around it is one leaf of the schema: its fields are looked at once, by the schema of the tensor.
  */
 import { Equal, Schema, SchemaAST } from "effect"
 import type { RpcSerialization } from "effect/rpc"
@@ -18,6 +19,26 @@ export const isBytes = (ast: SchemaAST.AST): boolean =>
   SchemaAST.isDeclaration(ast) && Equal.equals(ast.annotations?.["representation"], bytesRepresentation)
 
 const bytesRepresentation = Schema.Uint8Array.ast.annotations?.["representation"]
+
+const isTensor = (ast: SchemaAST.AST): boolean => {
+  const representation = ast.annotations?.["representation"]
+  return typeof representation === "object" && representation !== null && "id" in representation &&
+    representation.id === "chorale/Tensor"
+}
+
+/** A tensor as it travels. */
+interface RawTensor {
+  readonly dtype: string
+  readonly shape: ReadonlyArray<number>
+  readonly data: Uint8Array
+}
+
+const isRawTensor = (u: unknown): u is RawTensor =>
+  typeof u === "object" && u !== null && "dtype" in u && typeof u.dtype === "string" && "shape" in u &&
+  Array.isArray(u.shape) && u.shape.every((size) => typeof size === "number") &&
+  "data" in u && u.data instanceof Uint8Array
+
+const rawTensor = Schema.declare(isRawTensor, { expected: "a tensor of bytes" }).ast
 
 const kept = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
 
@@ -37,7 +58,7 @@ const keepBytes = (ast: SchemaAST.AST): SchemaAST.AST => {
 const lastLink = (ast: SchemaAST.AST, encoding: SchemaAST.Encoding): SchemaAST.AST => {
   const [first, ...others] = encoding
   const last = others.at(-1) ?? first
-  const to = keepBytes(last.to)
+  const to = isTensor(ast) ? rawTensor : keepBytes(last.to)
   if (to === last.to) return ast
   const link = new SchemaAST.Link(to, last.transformation)
   return withEncoding(ast, others.length === 0 ? [link] : [first, ...others.slice(0, -1), link])

@@ -11,7 +11,9 @@ type Carry = (caller: Context.Context<never>, context: Context.Context<never>) =
 
 const carry = <I, S>(key: Context.Key<I, S>): Carry => (caller, context) => {
   const value = Context.getOrUndefined(caller, key)
-  return value === undefined ? context : Context.add(context, key, value)
+  return value === undefined || value === Context.getOrUndefined(context, key)
+    ? context
+    : Context.add(context, key, value)
 }
 
 const carried: ReadonlyArray<Carry> = [

@@ -3,7 +3,8 @@
  * left of the deadline in milliseconds, and the fingerprint of the method as its caller knows it.
  */
 import { Context, Duration, type Fiber, Option, Tracer } from "effect"
-import { type Headers, HttpTraceContext } from "effect/http"
+import { Headers, HttpTraceContext } from "effect/http"
+import type { RpcMessage } from "effect/rpc"
 import * as Deadline from "../Deadline.ts"
 
 const traceparent = "traceparent"
@@ -11,36 +12,62 @@ const traceparent = "traceparent"
 export const deadlineHeader = "chorale-deadline"
 const contractHeader = "chorale-contract"
 
+/** What came with a call, as its caller wrote it. */
+export interface Carried {
+  readonly fingerprint: string | undefined
+  readonly traceparent: string | undefined
+  readonly deadline: string | undefined
+}
+
 /** The headers of a call that this fiber makes. */
 export const write = (
   fiber: Fiber.Fiber<unknown, unknown>,
   fingerprint: string,
   span: Tracer.Span | undefined
-): Record<string, string> => {
-  const headers: Record<string, string> = { [contractHeader]: fingerprint }
+): Array<[string, string]> => {
+  const headers: Array<[string, string]> = [[contractHeader, fingerprint]]
   const parent = span ?? Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
   if (parent !== undefined) {
-    headers[traceparent] = `00-${parent.traceId}-${parent.spanId}-${parent.sampled ? "01" : "00"}`
+    headers.push([traceparent, `00-${parent.traceId}-${parent.spanId}-${parent.sampled ? "01" : "00"}`])
   }
   const deadline = fiber.getRef(Deadline.Current)
-  if (deadline !== undefined) headers[deadlineHeader] = String(Math.max(0, deadline.at - Deadline.now(fiber)))
+  if (deadline !== undefined) {
+    headers.push([deadlineHeader, String(Math.max(0, deadline.at - Deadline.now(fiber)))])
+  }
   return headers
 }
 
-/** The fingerprint that the caller sent, if it did. */
-export const fingerprint = (headers: Headers.Headers): string | undefined => headers[contractHeader]
+/** What the headers of a request carry; those of others are left alone. */
+export const carriedBy = (headers: RpcMessage.RequestEncoded["headers"]): Carried => {
+  let fingerprint: string | undefined
+  let parent: string | undefined
+  let deadline: string | undefined
+  for (const [name, value] of headers) {
+    if (name === contractHeader) fingerprint = value
+    else if (name === traceparent) parent = value
+    else if (name === deadlineHeader) deadline = value
+  }
+  return { fingerprint, traceparent: parent, deadline }
+}
 
-/** The context of a fiber that answers a call with these headers. */
+/** The same for headers that have been read. */
+export const carriedIn = (headers: Headers.Headers): Carried => ({
+  fingerprint: headers[contractHeader],
+  traceparent: headers[traceparent],
+  deadline: headers[deadlineHeader]
+})
+
+/** The context of a fiber that answers a call with what it carried. */
 export const read = <R>(
   fiber: Fiber.Fiber<unknown, unknown>,
-  headers: Headers.Headers,
+  carried: Carried,
   context: Context.Context<R>
 ): Context.Context<R> => {
   let result = context
-  if (traceparent in headers) {
-    const parent = HttpTraceContext.w3c(headers)
+  if (carried.traceparent !== undefined) {
+    const parent = HttpTraceContext.w3c(Headers.fromInput({ [traceparent]: carried.traceparent }))
     if (Option.isSome(parent)) result = Context.add(result, Tracer.ParentSpan, parent.value)
   }
-  const left = Number(headers[deadlineHeader] ?? NaN)
+  const left = Number(carried.deadline ?? NaN)
   return left >= 0 ? Context.add(result, Deadline.Current, Deadline.fromNow(fiber, Duration.millis(left))) : result
 }

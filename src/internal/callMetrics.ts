@@ -31,10 +31,12 @@ const boundaries = [
   60
 ]
 
-const duration = Metric.histogram("chorale_call_duration_seconds", {
-  description: "How long calls of services took, in seconds",
-  boundaries
-})
+const duration = (attributes: Metric.Metric.AttributeSet) =>
+  Metric.histogram("chorale_call_duration_seconds", {
+    description: "How long calls of services took, in seconds",
+    attributes,
+    boundaries
+  })
 
 const inFlight = Metric.gauge("chorale_calls_in_flight", { description: "Calls of services that have not ended" })
 
@@ -66,7 +68,10 @@ export const make = (callee: string, method: string): Effect.Effect<Begin, never
 
 const noUpdates = { update: () => undefined, modify: () => undefined }
 
-/** Series are kept by caller and outcome: finding them by their attributes is what a metric spends most on. */
+/**
+ * Series are metrics of their own, kept by caller and outcome: what a metric spends most on is the key of its attributes,
+ * which it keeps for those that it was updated with last.
+ */
 const recorder = (callee: string, method: string) => {
   const byCaller = new Map<string, Map<string, Series>>()
   const seriesOf = (caller: string, outcome: string): Series => {
@@ -74,7 +79,7 @@ const recorder = (callee: string, method: string) => {
     if (outcomes === undefined) byCaller.set(caller, outcomes = new Map())
     let series = outcomes.get(outcome)
     if (series === undefined) {
-      series = Metric.withAttributes(duration, { caller, callee, method, outcome })
+      series = duration({ caller, callee, method, outcome })
       outcomes.set(outcome, series)
     }
     return series

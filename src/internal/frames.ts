@@ -4,9 +4,11 @@
  * A frame is, in little-endian order: its length in bytes (u32), the length of its head (u32), the number of its
  * attachments (u32), zero (u32), the length of each attachment (u32 each), the head, and the attachments, each of these
  * parts padded to 8 bytes. The head is `{ "m": message, "b": paths, "z": paths }`: `b` says where in the message each
- * attachment belongs and `z` where a negative zero does, which JSON cannot write.
+ * attachment belongs and `z` where a negative zero does, which JSON cannot write. A message with a short form is `s` in
+ * place of `m`, and alone where it needs neither.
  */
 import { Data } from "effect"
+import * as ShortMessage from "./shortMessage.ts"
 
 /** Bytes that are no frame, or a frame over the limit. */
 export class FrameError extends Data.TaggedError("FrameError")<{ readonly message: string }> {}
@@ -49,9 +51,14 @@ export const encode = (messages: ReadonlyArray<unknown>): Uint8Array<ArrayBuffer
 export const split = (
   message: unknown
 ): { readonly head: string; readonly attachments: ReadonlyArray<Uint8Array> } => {
-  if (isPlain(message)) return { head: `{"m":${JSON.stringify(message)},"b":[],"z":[]}`, attachments: [] }
-  const { attachments, bytesAt, value, zerosAt } = detach(message)
-  return { head: JSON.stringify({ m: value, b: bytesAt, z: zerosAt }), attachments }
+  const short = ShortMessage.shorten(message)
+  const written = short ?? message
+  if (isPlain(written)) {
+    return { head: JSON.stringify(short ?? { m: message, b: [], z: [] }), attachments: [] }
+  }
+  const { attachments, bytesAt, value, zerosAt } = detach(written)
+  const places = { b: bytesAt, z: zerosAt }
+  return { head: JSON.stringify(short === undefined ? { m: value, ...places } : { s: value, ...places }), attachments }
 }
 
 const toParts = (message: unknown) => {
@@ -162,50 +169,81 @@ const join = (chunks: ReadonlyArray<Uint8Array>, length: number): Uint8Array => 
 const malformed = (what: string) => new FrameError({ message: `the frame is malformed: ${what}` })
 
 /** How many attachments the frame that begins with these bytes has. */
-export const attachmentCount = (bytes: Uint8Array): number =>
-  new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true)
+export const attachmentCount = (bytes: Uint8Array): number => readNumber(bytes, 8)
+
+const readNumber = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
 
 /** The message of one whole frame. Its attachments are views of these bytes, or of a copy that is aligned to 8 bytes. */
 export const decode = (bytes: Uint8Array): unknown => {
-  // A Buffer of Node is a Uint8Array with other methods: what users are given is a plain one.
-  const frame = bytes.byteOffset % 8 === 0 || attachmentCount(bytes) === 0
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : new Uint8Array(bytes)
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
-  const headLength = view.getUint32(4, true)
-  const count = view.getUint32(8, true)
-  let offset = padded(fixed + 4 * count)
-  if (offset + headLength > frame.byteLength) throw malformed("its head is longer than itself")
-  const head = parseHead(frame.subarray(offset, offset + headLength))
-  offset += padded(headLength)
-  if (head.b.length !== count) throw malformed("it has another number of attachments than places for them")
-  let message = head.m
-  for (let index = 0; index < count; index++) {
-    const length = view.getUint32(fixed + 4 * index, true)
-    if (offset + length > frame.byteLength) throw malformed("its attachments are longer than itself")
-    message = replace(message, head.b[index]!, null, frame.subarray(offset, offset + length))
-    offset += padded(length)
+  const headLength = readNumber(bytes, 4)
+  const count = readNumber(bytes, 8)
+  const headAt = padded(fixed + 4 * count)
+  if (headAt + headLength > bytes.byteLength) throw malformed("its head is longer than itself")
+  const head = decodeText(bytes.subarray(headAt, headAt + headLength))
+  let offset = headAt + padded(headLength)
+  const attachments: Array<Uint8Array> = []
+  if (count > 0) {
+    // A Buffer of Node is a Uint8Array with other methods: what users are given is a plain one.
+    const frame = bytes.byteOffset % 8 === 0
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      : new Uint8Array(bytes)
+    for (let index = 0; index < count; index++) {
+      const length = readNumber(frame, fixed + 4 * index)
+      if (offset + length > frame.byteLength) throw malformed("its attachments are longer than itself")
+      attachments.push(frame.subarray(offset, offset + length))
+      offset += padded(length)
+    }
   }
-  if (offset !== frame.byteLength) throw malformed("its parts do not add up to its length")
-  for (const path of head.z) message = replace(message, path, 0, -0)
+  if (offset !== bytes.byteLength) throw malformed("its parts do not add up to its length")
+  return assemble(head, attachments)
+}
+
+const decodeText = (bytes: Uint8Array): string => {
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    throw malformed("its head is no text")
+  }
+}
+
+/** The message that was split into a head and attachments. */
+export const assemble = (text: string, attachments: ReadonlyArray<Uint8Array>): unknown => {
+  const head = parse(text)
+  if (Array.isArray(head)) {
+    if (attachments.length > 0) throw malformed("it has attachments and no places for them")
+    return expand(head)
+  }
+  if (!isHead(head)) throw malformed("its head is incomplete")
+  const { b, z } = head
+  if (b.length !== attachments.length) throw malformed("it has another number of attachments than places for them")
+  let message = "s" in head ? head.s : head.m
+  for (let index = 0; index < b.length; index++) message = replace(message, b[index]!, null, attachments[index])
+  for (const path of z) message = replace(message, path, 0, -0)
+  return "s" in head ? expand(message) : message
+}
+
+const expand = (short: unknown): object => {
+  const message = Array.isArray(short) ? ShortMessage.expand(short) : undefined
+  if (message === undefined) throw malformed("its head is no message")
   return message
 }
 
-const parseHead = (
-  bytes: Uint8Array
-): { readonly m: unknown; readonly b: ReadonlyArray<Path>; readonly z: ReadonlyArray<Path> } => {
-  let head: unknown
+type Head = ({ readonly m: unknown } | { readonly s: unknown }) & {
+  readonly b: ReadonlyArray<Path>
+  readonly z: ReadonlyArray<Path>
+}
+
+const parse = (text: string): unknown => {
   try {
-    head = JSON.parse(decoder.decode(bytes))
+    return JSON.parse(text)
   } catch {
     throw malformed("its head is not JSON")
   }
-  if (typeof head !== "object" || head === null || !("m" in head && "b" in head && "z" in head)) {
-    throw malformed("its head is incomplete")
-  }
-  if (!isPaths(head.b) || !isPaths(head.z)) throw malformed("it names no places")
-  return { m: head.m, b: head.b, z: head.z }
 }
+
+const isHead = (u: unknown): u is Head =>
+  typeof u === "object" && u !== null && ("m" in u || "s" in u) && "b" in u && "z" in u && isPaths(u.b) && isPaths(u.z)
 
 const isPaths = (u: unknown): u is ReadonlyArray<Path> =>
   Array.isArray(u) &&

@@ -70,7 +70,7 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
     })
   return Payload.withUnchecked(
     (payload: unknown): AnyEffect =>
-      call((fiber) => Effect.flatMap(check(payload), (valid) => run(pass(valid, fiber.context)))),
+      call((fiber) => Effect.flatMapEager(check(payload), (valid) => run(pass(valid, fiber.context)))),
     (payload: unknown): AnyEffect => call(() => Effect.suspend(() => run(payload)))
   )
 }

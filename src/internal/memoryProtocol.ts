@@ -2,6 +2,7 @@
 import { Context, Effect, Layer, Queue, Tracer } from "effect"
 import { RpcClient, type RpcMessage, RpcServer } from "effect/rpc"
 import { codecFor } from "./bytesCodec.ts"
+import { deliver } from "./deliver.ts"
 import * as Frames from "./frames.ts"
 
 type FromClient = RpcMessage.FromClientEncoded
@@ -16,13 +17,17 @@ export const layer: Layer.Layer<RpcClient.Protocol | RpcServer.Protocol> = Layer
   const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
   const disconnects = yield* Queue.make<number>()
   const clientIds = new Map<string | number, number>()
+  // Both ends are in this process: there is nobody who could send what is no message.
+  const fail = (defect: unknown) => {
+    throw defect
+  }
   let toServer: (message: FromClient) => void = () => undefined
   let toClient: (message: FromServer) => void = () => undefined
 
   const server = yield* RpcServer.Protocol.make((writeRequest) =>
     Effect.sync(() => {
       toServer = (message) => {
-        runFork(writeRequest(client, message))
+        deliver(runFork, () => writeRequest(client, message), fail)
       }
       return {
         disconnects,
@@ -42,7 +47,9 @@ export const layer: Layer.Layer<RpcClient.Protocol | RpcServer.Protocol> = Layer
   const caller = yield* RpcClient.Protocol.make((writeResponse, allClientIds) =>
     Effect.sync(() => {
       toClient = (message) => {
-        for (const id of receiversOf(message, clientIds, allClientIds)) runFork(writeResponse(id, message))
+        for (const id of receiversOf(message, clientIds, allClientIds)) {
+          deliver(runFork, () => writeResponse(id, message), fail)
+        }
       }
       return {
         send: (clientId, message) =>

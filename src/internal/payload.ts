@@ -13,7 +13,8 @@ const formatIssue = SchemaIssue.makeFormatterDefault()
 export const check = (service: string, method: Checkable) => {
   const make = SchemaParser.makeEffect(method.payload)
   const refuse = refusal(service, method.name)
-  return (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> => Effect.mapError(make(payload), refuse)
+  return (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> =>
+    Effect.mapErrorEager(make(payload), refuse)
 }
 
 /** The error of a payload with that issue. */

@@ -22,12 +22,13 @@ import * as Payload from "./payload.ts"
 import { streamFields } from "./payloadStream.ts"
 import type * as StreamMessage from "./streamMessage.ts"
 import * as StreamSender from "./streamSender.ts"
+import type * as UnaryClient from "./unaryClient.ts"
 
-/** What the RPC client offers for all methods: a request by its tag, with a payload that is encoded. */
-export type Call = (
+/** What the client of Effect's RPC offers for all methods: a request by its tag, with a payload that is encoded. */
+export type RpcCall = (
   tag: string,
   payload: unknown,
-  options: { readonly headers: Record<string, string> }
+  options: { readonly headers: ReadonlyArray<[string, string]> }
 ) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 
 type Failure = ServiceError.ServiceError
@@ -35,7 +36,8 @@ type Failure = ServiceError.ServiceError
 /** How the methods of a service are called over one transport. */
 export interface Transport {
   readonly codecFor: RpcSerialization.CodecFor
-  readonly call: Call
+  readonly call: UnaryClient.Call
+  readonly callStream: RpcCall
   /** What it means for a call that the transport failed. */
   readonly toReason: (failure: RpcClientError.RpcClientError["reason"]) => ServiceError.Reason
 }
@@ -52,7 +54,7 @@ export const make = (
 > =>
   Effect.map(CallMetrics.make(service, method.name), (begin) => {
     const edge = { ...edgeOf(service, method, transport), begin }
-    return method.stream ? streamMethod(edge, transport.call) : effectMethod(edge, transport.call)
+    return method.stream ? streamMethod(edge, transport.callStream) : effectMethod(edge, transport.call)
   })
 
 type Edge = ReturnType<typeof edgeOf> & { readonly begin: CallMetrics.Begin }
@@ -67,6 +69,7 @@ const edgeOf = (service: string, method: Definition, { call, codecFor, toReason 
   const refuse = Payload.refusal(service, method.name)
   const decodeValue = SchemaParser.decodeUnknownEffect(codecFor(method.success))
   const decodeError = SchemaParser.decodeUnknownEffect(codecFor(errorSchema(method)))
+  const misfit = mismatch("the result")
   const contract = ContractMatch.makeCaller(method)
   const streams = streamFields(method.payload)
   const depart = streams.size === 0 ? withoutStreams : StreamSender.depart(streams, codecFor, refuse)
@@ -77,8 +80,7 @@ const edgeOf = (service: string, method: Definition, { call, codecFor, toReason 
       ? Effect.succeed(fail(toReason(error.reason)))
       : Effect.mapError(decodeError(error), mismatch("the error"))
   const push = (message: StreamMessage.Message): Effect.Effect<boolean, unknown> =>
-    // What carries streams does not stream itself.
-    Effect.matchEffect(call(streamRpc._tag, message, { headers: {} }) as Effect.Effect<unknown, unknown>, {
+    Effect.matchEffect(call(streamRpc._tag, message, []), {
       onSuccess: (goesOn) => Effect.succeed(goesOn === true),
       onFailure: (error) => Effect.flatMap(toError(error), (failure) => Effect.fail(ownFailure(failure)))
     })
@@ -94,13 +96,16 @@ const edgeOf = (service: string, method: Definition, { call, codecFor, toReason 
       Effect.mapError(contract.agree(differs), fail),
     /** The payload as it travels, and what sends the streams in it while the call runs. */
     prepare: (payload: unknown): Effect.Effect<Prepared, Failure> =>
-      Effect.flatMap(check(payload), (valid) => {
+      Effect.flatMapEager(check(payload), (valid) => {
         const { payload, send } = depart(valid)
         const sending = send?.(push)
-        return Effect.mapBoth(encode(payload), { onFailure: refuse, onSuccess: (encoded) => ({ encoded, sending }) })
+        return Effect.mapBothEager(encode(payload), {
+          onFailure: refuse,
+          onSuccess: (encoded) => ({ encoded, sending })
+        })
       }),
     decodeValue: (encoded: unknown): Effect.Effect<unknown, Failure> =>
-      Effect.mapError(decodeValue(encoded), mismatch("the result")),
+      Effect.mapErrorEager(decodeValue(encoded), misfit),
     /** What the call fails with, given what the RPC client failed with. */
     toError,
     /** The RPC server answers a method that it does not have with this defect. */
@@ -128,7 +133,7 @@ const formatIssue = SchemaIssue.makeFormatterDefault()
 /** A replica whose contract changes between two tries is being replaced, again and again. */
 const maxTries = 3
 
-const effectMethod = (edge: Edge, call: Call) => {
+const effectMethod = (edge: Edge, call: UnaryClient.Call) => {
   const request = (
     fiber: AnyFiber,
     encoded: unknown,
@@ -136,8 +141,7 @@ const effectMethod = (edge: Edge, call: Call) => {
     tries = 1
   ): Effect.Effect<unknown, unknown> =>
     Effect.catch(
-      // A method that does not stream is called as an effect.
-      call(edge.tag, encoded, { headers: edge.headers(fiber, span) }) as Effect.Effect<unknown, unknown>,
+      call(edge.tag, encoded, edge.headers(fiber, span)),
       (error) =>
         ContractMatch.isDiffers(error) && tries < maxTries
           ? Effect.flatMap(edge.agree(error), () => request(fiber, encoded, span, tries + 1))
@@ -145,12 +149,12 @@ const effectMethod = (edge: Edge, call: Call) => {
     )
   const send = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) => {
     const stages = span?.sampled === true ? new Stages(span) : undefined
-    return edge.prepare(payload).pipe(
-      Effect.flatMap(({ encoded, sending }) => {
-        stages?.sent()
-        const answer = request(fiber, encoded, span)
-        return sending === undefined ? answer : Effect.raceFirst(answer, sending)
-      }),
+    const answer = Effect.flatMapEager(edge.prepare(payload), ({ encoded, sending }) => {
+      stages?.sent()
+      const answer = request(fiber, encoded, span)
+      return sending === undefined ? answer : Effect.raceFirst(answer, sending)
+    })
+    return answer.pipe(
       Effect.flatMap((answer) => {
         stages?.answered(answer)
         const value = edge.decodeValue(Answer.isAnswer(answer) ? answer.value : answer)
@@ -169,7 +173,7 @@ const effectMethod = (edge: Edge, call: Call) => {
     )
 }
 
-const streamMethod = (edge: Edge, call: Call) => {
+const streamMethod = (edge: Edge, call: RpcCall) => {
   const receive = (fiber: AnyFiber, encoded: unknown, tries = 1): Stream.Stream<unknown, unknown> =>
     // A streaming method is called as a stream.
     (call(edge.tag, encoded, { headers: edge.headers(fiber, undefined) }) as Stream.Stream<unknown, unknown>).pipe(

@@ -1,6 +1,5 @@
 /** The callee's side of one method over a hop. */
 import { Context, Effect, type Fiber, SchemaIssue, SchemaParser, Stream, Tracer } from "effect"
-import type { Headers } from "effect/http"
 import type { RpcSerialization } from "effect/rpc"
 import * as ServiceError from "../ServiceError.ts"
 import type { Answer } from "./answer.ts"
@@ -11,11 +10,11 @@ import * as Payload from "./payload.ts"
 import { streamFields } from "./payloadStream.ts"
 import * as StreamReceiver from "./streamReceiver.ts"
 
-/** Answers a request with a payload as it travels. */
-export type Handler = (
+/** Answers a request with a payload as it travels: once, or with a stream where the method has one. */
+export type Handler<Answer = Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>> = (
   payload: unknown,
-  options: { readonly headers: Headers.Headers }
-) => Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
+  carried: CallHeaders.Carried
+) => Answer
 
 /** What all methods of a server share. */
 export interface Transport {
@@ -47,34 +46,37 @@ const edgeOf = (service: string, method: Definition, { codecFor, receiver }: Tra
   const refuse = Payload.refusal(service, method.name)
   const misfit = (what: string) => (issue: SchemaIssue.Issue) =>
     Effect.die(new TypeError(`${service}.${method.name}: ${what} does not fit the contract: ${formatIssue(issue)}`))
+  const misfitOfValue = misfit("the result")
   const fail = (reason: ServiceError.Reason) => new ServiceError.ServiceError({ service, method: method.name, reason })
   const streams = streamFields(method.payload)
   return {
     differs: ContractMatch.makeReplica(method),
     decode: (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> =>
-      Effect.mapError(decode(payload), refuse),
+      Effect.mapErrorEager(decode(payload), refuse),
     /** Puts the streams into a payload that carries some; it can be used until the scope closes. */
     arrive: streams.size === 0
       ? undefined
       : StreamReceiver.arrive(receiver, streams, codecFor, { refuse, fail }),
-    encodeValue: (value: unknown): Effect.Effect<unknown> => Effect.catch(encodeValue(value), misfit("the result")),
+    encodeValue: (value: unknown): Effect.Effect<unknown> => Effect.catchEager(encodeValue(value), misfitOfValue),
     encodeError: (error: unknown): Effect.Effect<unknown> => Effect.catch(encodeError(error), misfit("the error"))
   }
 }
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
-const effectHandler = (edge: Edge, handler: (payload: unknown) => Effect.Effect<unknown, unknown>): Handler => {
+const effectHandler = (
+  edge: Edge,
+  handler: (payload: unknown) => Effect.Effect<unknown, unknown>
+): Handler<Effect.Effect<unknown, unknown>> => {
   const { arrive } = edge
   const run = arrive === undefined
     ? handler
     : (payload: unknown) => Effect.scoped(Effect.flatMap(arrive(payload), handler))
   const fail = (error: unknown) => Effect.flatMap(edge.encodeError(error), Effect.fail)
   const answer = (payload: unknown): Effect.Effect<Answer, unknown> =>
-    edge.decode(payload).pipe(
-      Effect.flatMap(run),
-      Effect.flatMap(edge.encodeValue),
-      Effect.map((value) => ({ value }))
+    Effect.flatMap(
+      Effect.flatMapEager(edge.decode(payload), run),
+      (value) => Effect.mapEager(edge.encodeValue(value), toAnswer)
     )
   const answerTimed = (payload: unknown): Effect.Effect<Answer, unknown> =>
     Effect.suspend(() => {
@@ -96,26 +98,28 @@ const effectHandler = (edge: Edge, handler: (payload: unknown) => Effect.Effect<
         }))
       )
     })
-  return (payload, { headers }) =>
+  return (payload, carried) =>
     Effect.withFiber((fiber) => {
-      const differs = edge.differs(CallHeaders.fingerprint(headers))
+      const differs = edge.differs(carried.fingerprint)
       if (differs !== undefined) return Effect.fail(differs)
-      const context = CallHeaders.read(fiber, headers, fiber.context)
+      const context = CallHeaders.read(fiber, carried, fiber.context)
       const answered = Effect.catch(isTraced(context) ? answerTimed(payload) : answer(payload), fail)
       return context === fiber.context ? answered : Effect.updateContext(answered, () => context)
     })
 }
 
+const toAnswer = (value: unknown): Answer => ({ value })
+
 const isTraced = (context: Context.Context<never>): boolean =>
   Context.getOrUndefined(context, Tracer.ParentSpan)?.sampled === true
 
 const streamHandler =
-  (edge: Edge, run: (payload: unknown) => Stream.Stream<unknown, unknown>): Handler => (payload, { headers }) => {
-    const differs = edge.differs(CallHeaders.fingerprint(headers))
+  (edge: Edge, run: (payload: unknown) => Stream.Stream<unknown, unknown>): Handler => (payload, carried) => {
+    const differs = edge.differs(carried.fingerprint)
     if (differs !== undefined) return Stream.fail(differs)
     const arrive = edge.arrive ?? Effect.succeed
     const answer = Effect.withFiber((fiber) =>
-      Effect.map(Effect.flatMap(edge.decode(payload), arrive), (valid) => inCall(fiber, headers, run(valid)))
+      Effect.map(Effect.flatMap(edge.decode(payload), arrive), (valid) => inCall(fiber, carried, run(valid)))
     )
     return Stream.unwrap(answer).pipe(
       Stream.mapEffect(edge.encodeValue),
@@ -125,6 +129,6 @@ const streamHandler =
 
 const inCall = (
   fiber: Fiber.Fiber<unknown, unknown>,
-  headers: Headers.Headers,
+  carried: CallHeaders.Carried,
   stream: Stream.Stream<unknown, unknown>
-) => Stream.updateContext(stream, (context: Context.Context<never>) => CallHeaders.read(fiber, headers, context))
+) => Stream.updateContext(stream, (context: Context.Context<never>) => CallHeaders.read(fiber, carried, context))

@@ -2,6 +2,7 @@
 import { Deferred, type Duration, Effect, type Fiber, Schedule } from "effect"
 import { RpcClient, type RpcMessage } from "effect/rpc"
 import { codecFor } from "../../internal/bytesCodec.ts"
+import { deliver } from "../../internal/deliver.ts"
 import * as FailedExit from "../../internal/failedExit.ts"
 import * as Frames from "../../internal/frames.ts"
 import { ReplicaLoad } from "../../internal/replicaLoad.ts"
@@ -49,12 +50,8 @@ export const make = (options: {
       writeResponse(clientId, FailedExit.make(requestId, tag, reason))
 
     const onMessage = (requests: Requests) => (message: Message, connection: Connection.Connection) => {
-      const deliver = deliveryOf(message, requests)
-      if (deliver !== undefined) {
-        runFork(
-          Effect.catchDefect(Effect.suspend(deliver), (defect) => Effect.sync(() => connection.fail(toError(defect))))
-        )
-      }
+      const receiving = deliveryOf(message, requests)
+      if (receiving !== undefined) deliver(runFork, receiving, (defect) => connection.fail(toError(defect)))
       if (leaving.size > 0) leave()
     }
 

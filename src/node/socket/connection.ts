@@ -140,7 +140,7 @@ const hello = (maxFrameSize: number): ReadonlyArray<Uint8Array> => [
   Frames.encode([{ _tag: "Hello", protocol, maxFrameSize }])
 ]
 
-const protocol = "chorale/1"
+const protocol = "chorale/2"
 
 const ping: ReadonlyArray<Uint8Array> = [Frames.encode([{ _tag: "Ping" }])]
 

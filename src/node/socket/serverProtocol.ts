@@ -3,6 +3,7 @@ import { Context, Deferred, Duration, Effect, Queue, Schedule, Tracer } from "ef
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import type * as Net from "node:net"
 import { codecFor } from "../../internal/bytesCodec.ts"
+import { deliver } from "../../internal/deliver.ts"
 import * as FailedExit from "../../internal/failedExit.ts"
 import * as Frames from "../../internal/frames.ts"
 import * as ServiceError from "../../ServiceError.ts"
@@ -50,11 +51,10 @@ export const make = Effect.fnUntraced(function*(options: {
           }
           calls.set(message.id, message.tag)
         }
-        runFork(
-          Effect.catchDefect(Effect.suspend(() => writeRequest(id, message)), (defect) =>
-            Effect.sync(() =>
-              connection.fail(new Frames.FrameError({ message: `a message is malformed: ${defect}` }))
-            ))
+        deliver(
+          runFork,
+          () => writeRequest(id, message),
+          (defect) => connection.fail(new Frames.FrameError({ message: `a message is malformed: ${defect}` }))
         )
       }
       accept = (socket) => {
@@ -122,9 +122,9 @@ export const make = Effect.fnUntraced(function*(options: {
 })
 
 /** What a client of this library sends has an id, a tag, and asks for an answer. */
-const checkRequest = ({ discard, id, isNotification, tag }: RpcMessage.RequestEncoded) => {
+const checkRequest = ({ discard, headers, id, isNotification, tag }: RpcMessage.RequestEncoded) => {
   const isCall = (typeof id === "string" || typeof id === "number") && typeof tag === "string" &&
-    discard !== true && isNotification !== true
+    Array.isArray(headers) && discard !== true && isNotification !== true
   if (!isCall) throw new Frames.FrameError({ message: "a request is none of a call" })
 }
 

@@ -7,6 +7,7 @@ import { Clock, Context, Duration, Effect, Tracer } from "effect"
 import { RpcClient, type RpcMessage } from "effect/rpc"
 import { codecFor } from "../../internal/bytesCodec.ts"
 import * as CallHeaders from "../../internal/callHeaders.ts"
+import { deliver } from "../../internal/deliver.ts"
 import * as FailedExit from "../../internal/failedExit.ts"
 import { ReplicaEnd } from "../../internal/replicaEnd.ts"
 import { ReplicaLoad } from "../../internal/replicaLoad.ts"
@@ -112,11 +113,9 @@ export const make = Effect.fnUntraced(function*(options: {
       }
 
       receive = (message) => {
-        const deliver = deliveryOf(message)
-        if (deliver === undefined) return
-        runFork(
-          Effect.catchDefect(Effect.suspend(deliver), (defect) => Effect.sync(() => options.onMalformed(defect)))
-        )
+        const receiving = deliveryOf(message)
+        if (receiving === undefined) return
+        deliver(runFork, receiving, options.onMalformed)
       }
 
       const request = (clientId: number, message: RpcMessage.RequestEncoded) => {

@@ -31,26 +31,9 @@ export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuf
 
 /** The message that was posted, as it was given to the sender. */
 export const decode = (posted: Posted): unknown => {
-  const [head, ...attachments] = typeof posted === "string" ? [posted] : posted
-  // It comes from the other half of this module, in the same process.
-  const { b, m, z }: Head = JSON.parse(head)
-  attachments.forEach((bytes, index) => put(m, b[index] ?? [], bytes))
-  for (const path of z) put(m, path, -0)
-  return m
-}
-
-interface Head {
-  readonly m: object
-  readonly b: ReadonlyArray<Path>
-  readonly z: ReadonlyArray<Path>
-}
-
-type Path = ReadonlyArray<string | number>
-
-const put = (message: object, path: Path, value: unknown) => {
-  let holder = message
-  for (let index = 0; index < path.length - 1; index++) holder = Reflect.get(holder, path[index] ?? "")
-  Reflect.defineProperty(holder, path.at(-1) ?? "", { value, writable: true, enumerable: true, configurable: true })
+  if (typeof posted === "string") return Frames.assemble(posted, [])
+  const [head, ...attachments] = posted
+  return Frames.assemble(head, attachments)
 }
 
 /** Below this many bytes the copy that cloning makes costs less than giving one away. */

@@ -3,6 +3,7 @@ import { Context, Effect, Queue, Tracer } from "effect"
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import type { MessagePort } from "node:worker_threads"
 import { codecFor } from "../../internal/bytesCodec.ts"
+import { deliver } from "../../internal/deliver.ts"
 import * as PortMessages from "./portMessages.ts"
 
 const client = 0
@@ -11,6 +12,10 @@ export const make = Effect.fnUntraced(function*(port: MessagePort) {
   const disconnects = yield* Queue.make<number>()
   // A call is part of its caller's trace, not of the span in which the server was built.
   const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
+  // The other half of this module sent it: what is no message is a bug, which ends the thread.
+  const fail = (defect: unknown) => {
+    throw defect
+  }
   const send = PortMessages.makeSender((batch, transfer) => port.postMessage(batch, transfer))
   return yield* RpcServer.Protocol.make((writeRequest) =>
     Effect.sync(() => {
@@ -19,7 +24,7 @@ export const make = Effect.fnUntraced(function*(port: MessagePort) {
         for (const posted of batch) {
           // What the client of a thread sends is what RPC has a server receive.
           const message = PortMessages.decode(posted) as RpcMessage.FromClientEncoded
-          runFork(writeRequest(client, message))
+          deliver(runFork, () => writeRequest(client, message), fail)
         }
       })
       return {

@@ -1,0 +1,102 @@
+/**
+ * The caller's side of calls that have one answer, over the `RpcClient.Protocol` of any transport.
+ *
+ * What travels are the messages of Effect's RPC, whose own client carries the streams. It starts a fiber for each request
+ * and each answer and passes both through schemas of any value. Here a call is sent in the fiber of its caller, and its
+ * answer resumes that: on a socket, where a call is otherwise a few microseconds of system calls, this is half its cost.
+ */
+import { Effect, Exit, Schema, type Scope } from "effect"
+import { RpcClient, type RpcClientError, type RpcMessage } from "effect/rpc"
+
+/** Sends a request by its tag, with a payload that is encoded; gives the result as it travels. */
+export type Call = (
+  tag: string,
+  payload: unknown,
+  headers: ReadonlyArray<[string, string]>
+) => Effect.Effect<unknown, unknown>
+
+/** A call whose caller waits for its answer. */
+interface Waiting {
+  answer: Answer | undefined
+  resume: ((answer: Answer) => void) | undefined
+}
+
+type Answer = Effect.Effect<unknown, unknown>
+
+/** The calls end with the scope: those that wait then are interrupted. */
+export const make: Effect.Effect<Call, never, RpcClient.Protocol | Scope.Scope> = Effect.gen(function*() {
+  const { codecFor, run, send } = yield* RpcClient.Protocol
+  const clientId = nextId()
+  const decodeExit = Schema.decodeUnknownEffect(codecFor(Schema.Exit(Schema.Any, Schema.Any, Schema.Defect())))
+  const decodeDefect = Schema.decodeUnknownExit(codecFor(Schema.Defect()))
+  const waiting = new Map<string | number, Waiting>()
+  let isClosed = false
+
+  const settle = (call: Waiting, answer: Answer) => {
+    call.answer = answer
+    call.resume?.(answer)
+  }
+  /** Resumes all that wait, who may call again at once. */
+  const settleAll = (answer: Answer) => {
+    const calls = Array.from(waiting.values())
+    waiting.clear()
+    for (const call of calls) settle(call, answer)
+  }
+
+  const receive = (message: RpcMessage.FromServerEncoded): Effect.Effect<void> => {
+    switch (message._tag) {
+      case "Exit": {
+        const call = waiting.get(message.requestId)
+        if (call === undefined) break
+        waiting.delete(message.requestId)
+        settle(call, answerOf(message.exit))
+        break
+      }
+      case "Defect":
+        settleAll(Effect.flatMap(decodeDefect(message.defect), Effect.die))
+        break
+      case "ClientProtocolError":
+        settleAll(Effect.fail(message.error))
+    }
+    return Effect.void
+  }
+
+  const answerOf = (exit: RpcMessage.ResponseExitEncoded["exit"]): Answer =>
+    exit?._tag === "Success" ? Exit.succeed(exit.value) : Effect.flatten(Effect.orDie(decodeExit(exit)))
+
+  const leave = (id: number): Effect.Effect<void> | undefined =>
+    waiting.delete(id)
+      ? Effect.ignore(Effect.timeout(send(clientId, { _tag: "Interrupt", requestId: id }), "1 second"))
+      : undefined
+
+  yield* Effect.forkScoped(run(clientId, receive), { startImmediately: true })
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isClosed = true
+      settleAll(Effect.interrupt)
+    })
+  )
+
+  return (tag, payload, headers) =>
+    Effect.suspend((): Effect.Effect<unknown, RpcClientError.RpcClientError> => {
+      if (isClosed) return Effect.interrupt
+      const id = nextId()
+      const call: Waiting = { answer: undefined, resume: undefined }
+      waiting.set(id, call)
+      const answer = Effect.callback<unknown, unknown>((resume) => {
+        if (call.answer === undefined) call.resume = resume
+        else resume(call.answer)
+      })
+      // What the answer fails with has no type; what `send` fails with has one.
+      const answered = answer as Effect.Effect<unknown, RpcClientError.RpcClientError>
+      return Effect.onExitPrimitive(
+        Effect.flatMap(send(clientId, { _tag: "Request", id, tag, payload, headers }), () => answered),
+        (exit) => Exit.isSuccess(exit) ? undefined : leave(id)
+      )
+    })
+})
+
+let lastId = 0
+
+/** Ids of clients and requests below zero, where the client of Effect's RPC has none. */
+const nextId = () => --lastId

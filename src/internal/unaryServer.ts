@@ -1,0 +1,128 @@
+/**
+ * The callee's side of calls that have one answer, over the `RpcServer.Protocol` of any transport.
+ *
+ * What travels are the messages of Effect's RPC, whose own server carries the streams and everything else. It starts two
+ * fibers for each request and keeps a scope, an observer and two registries of it. Here a call is one fiber, which sends
+ * its own answer.
+ */
+import { Cause, Context, Effect, ErrorReporter, Exit, Fiber, Schema, Tracer } from "effect"
+import { type RpcMessage, RpcSchema, type RpcServer } from "effect/rpc"
+
+/** Answers a request with a payload as it travels. */
+export type Handler = (
+  payload: unknown,
+  headers: RpcMessage.RequestEncoded["headers"]
+) => Effect.Effect<unknown, unknown>
+
+type Protocol = RpcServer.Protocol["Service"]
+type Receive = Parameters<Protocol["run"]>[0]
+
+export interface UnaryServer {
+  /** The protocol for the server of Effect's RPC, which sees only what is not answered here. */
+  readonly protocol: Protocol
+  /** Interrupts the calls of a client that has gone. */
+  readonly disconnect: (clientId: number) => Effect.Effect<void>
+  /** Interrupts all calls, and waits until they have ended. */
+  readonly close: Effect.Effect<void>
+}
+
+interface Client {
+  readonly calls: Map<string | number, Fiber.Fiber<unknown, unknown>>
+  /** Passes on that no further request comes, when the last call has ended. */
+  end: (() => void) | undefined
+}
+
+/** Answers the requests for the given tags. */
+export const make = Effect.fnUntraced(function*(protocol: Protocol, handlers: ReadonlyMap<string, Handler>) {
+  const encodeExit = Schema.encodeUnknownEffect(
+    protocol.codecFor(Schema.Exit(Schema.Any, Schema.Any, Schema.Defect()))
+  )
+  // A call is part of its caller's trace, not of the span in which the server was built.
+  const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
+  const clients = new Map<number, Client>()
+  let isClosed = false
+
+  const send = (clientId: number, requestId: string | number, exit: Exit.Exit<unknown, unknown>) =>
+    Exit.isSuccess(exit)
+      ? protocol.send(clientId, { _tag: "Exit", requestId, exit: { _tag: "Success", value: exit.value } })
+      : Effect.flatMap(Effect.orDie(encodeExit(exit)), (encoded) =>
+        protocol.send(clientId, {
+          _tag: "Exit",
+          requestId,
+          // An exit of any values is encoded as a message has it.
+          exit: encoded as RpcMessage.ResponseExitEncoded["exit"]
+        }))
+
+  const answer = (clientId: number, requestId: string | number, exit: Exit.Exit<unknown, unknown>) => {
+    // An answer that cannot be sent is a defect of its call alone.
+    const sent = Effect.catchCause(
+      send(clientId, requestId, exit),
+      (cause) => send(clientId, requestId, Exit.die(Cause.squash(cause)))
+    )
+    return Exit.isSuccess(exit) ? sent : Effect.andThen(ErrorReporter.report(exit.cause), sent)
+  }
+
+  const start = (clientId: number, { headers, id, payload }: RpcMessage.RequestEncoded, handler: Handler) => {
+    const client: Client = clients.get(clientId) ?? { calls: new Map(), end: undefined }
+    clients.set(clientId, client)
+    const fiber = runFork(
+      Effect.onExitPrimitive(
+        Effect.withFiber((fiber) => {
+          // Before the handler runs, which may be what closes the server.
+          client.calls.set(id, fiber)
+          return handler(payload, headers)
+        }),
+        (exit) => answer(clientId, id, exit)
+      )
+    )
+    fiber.addObserver(() => {
+      client.calls.delete(id)
+      if (client.calls.size > 0) return
+      clients.delete(clientId)
+      client.end?.()
+    })
+  }
+
+  const receive = (others: Receive): Receive => (clientId, message) => {
+    const client = clients.get(clientId)
+    switch (message._tag) {
+      case "Request": {
+        const handler = message.discard === true || message.isNotification === true
+          ? undefined
+          : handlers.get(message.tag)
+        if (handler === undefined) return others(clientId, message)
+        if (isClosed || client?.calls.has(message.id)) return Effect.interrupt
+        start(clientId, message, handler)
+        return Effect.void
+      }
+      case "Interrupt": {
+        const call = client?.calls.get(message.requestId)
+        if (call === undefined) return others(clientId, message)
+        call.interruptUnsafe(undefined, RpcSchema.ClientAbort.annotation)
+        return Effect.void
+      }
+      case "Eof": {
+        if (client === undefined) return others(clientId, message)
+        client.end = () => {
+          runFork(others(clientId, message))
+        }
+        return Effect.void
+      }
+      default:
+        return others(clientId, message)
+    }
+  }
+
+  const interrupt = (calls: Iterable<Fiber.Fiber<unknown, unknown>>) => {
+    for (const call of calls) call.interruptUnsafe()
+  }
+  const server: UnaryServer = {
+    protocol: { ...protocol, run: (others) => protocol.run(receive(others)) },
+    disconnect: (clientId) => Effect.sync(() => interrupt(clients.get(clientId)?.calls.values() ?? [])),
+    close: Effect.suspend(() => {
+      isClosed = true
+      return Fiber.interruptAll(Array.from(clients.values()).flatMap(({ calls }) => Array.from(calls.values())))
+    })
+  }
+  return server
+})

@@ -256,19 +256,22 @@ const replace = (message: unknown, path: Path, placeholder: unknown, value: unkn
     return value
   }
   let holder = message
-  for (const key of path.slice(0, -1)) holder = own(holder, key)
-  const last = path[path.length - 1]!
-  if (own(holder, last) !== placeholder) throw malformed("it names a place that is taken")
-  Object.defineProperty(holder, last, { value, writable: true, enumerable: true, configurable: true })
+  const last = path.length - 1
+  for (let index = 0; index < last; index++) holder = holderOf(holder, path[index]!)[path[index]!]
+  const key = path[last]!
+  const own = holderOf(holder, key)
+  if (own[key] !== placeholder) throw malformed("it names a place that is taken")
+  own[key] = value
   return message
 }
 
 const isEnumerable = Object.prototype.propertyIsEnumerable
 
-const own = (holder: unknown, key: string | number): unknown => {
-  // What is not enumerable is no part of a message, such as the length of an array.
+/** What holds a field of its own under a key. What is not enumerable is no field, such as the length of an array. */
+const holderOf = (holder: unknown, key: string | number): Record<string | number, unknown> => {
   if (typeof holder !== "object" || holder === null || !isEnumerable.call(holder, key)) {
     throw malformed("it names no place")
   }
-  return Object.getOwnPropertyDescriptor(holder, key)?.value
+  // JSON makes objects and arrays of such fields, which are read and written as they are, `__proto__` too.
+  return holder as Record<string | number, unknown>
 }

@@ -1,5 +1,5 @@
 /** What runs in a thread or a process that serves services to whoever started it. */
-import { Cause, Context, Effect, Exit, Fiber, Layer, type Scope } from "effect"
+import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
 import { RpcServer } from "effect/rpc"
 import * as Net from "node:net"
 import { isMainThread, type MessagePort, parentPort, workerData } from "node:worker_threads"
@@ -15,6 +15,7 @@ import {
   type Share,
   type Start,
   startKey,
+  type ToReplica,
   type Written
 } from "./replica.ts"
 
@@ -73,16 +74,19 @@ const failure = (exit: Exit.Exit<unknown, unknown>): FromReplica | undefined =>
     ? undefined
     : { _tag: "Failed", detail: Cause.pretty(exit.cause) }
 
+const isClose = (said: unknown): said is ToReplica =>
+  typeof said === "object" && said !== null && "_tag" in said && said._tag === "Close"
+
 const runThread = (
   services: ReadonlyArray<string>,
   layer: Layer.Layer<never, unknown, RpcServer.Protocol>,
   port: MessagePort
 ) => {
   forwardOutput(port)
-  const fiber = Effect.runFork(serve(services, layer, PortServerProtocol.make(port), (said) => port.postMessage(said)))
-  port.on("message", (message) => {
-    if (message._tag === "Close") Effect.runFork(Fiber.interrupt(fiber))
+  const protocol = PortServerProtocol.make(port, (said) => {
+    if (isClose(said)) fiber.interruptUnsafe()
   })
+  const fiber = Effect.runFork(serve(services, layer, protocol, (said) => port.postMessage(said)))
   // Nothing else keeps the thread alive; what it has written is read to its end.
   fiber.addObserver((exit) => {
     const failed = failure(exit)
@@ -122,8 +126,8 @@ const runProcess = (
     return protocol
   })
   const fiber = Effect.runFork(serve(services, layer, protocol, (said) => process.send?.(said)))
-  process.on("message", (message: { readonly _tag: string }) => {
-    if (message._tag === "Close") Effect.runFork(Fiber.interrupt(fiber))
+  process.on("message", (said) => {
+    if (isClose(said)) fiber.interruptUnsafe()
   })
   fiber.addObserver((exit) => {
     const failed = failure(exit)

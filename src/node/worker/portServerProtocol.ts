@@ -8,7 +8,8 @@ import * as PortMessages from "./portMessages.ts"
 
 const client = 0
 
-export const make = Effect.fnUntraced(function*(port: MessagePort) {
+/** Serves over a port; `onOther` is given what is posted to this thread besides calls. */
+export const make = Effect.fnUntraced(function*(port: MessagePort, onOther: (posted: unknown) => void) {
   const disconnects = yield* Queue.make<number>()
   // A call is part of its caller's trace, not of the span in which the server was built.
   const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
@@ -19,13 +20,12 @@ export const make = Effect.fnUntraced(function*(port: MessagePort) {
   const send = PortMessages.makeSender((batch, transfer) => port.postMessage(batch, transfer))
   return yield* RpcServer.Protocol.make((writeRequest) =>
     Effect.sync(() => {
-      port.on("message", (batch: PortMessages.Batch | { readonly _tag: string }) => {
-        if ("_tag" in batch) return
-        for (const posted of batch) {
-          // What the client of a thread sends is what RPC has a server receive.
-          const message = PortMessages.decode(posted) as RpcMessage.FromClientEncoded
-          deliver(runFork, () => writeRequest(client, message), fail)
-        }
+      // What the client of a thread sends is what RPC has a server receive.
+      const receive = (message: unknown) =>
+        deliver(runFork, () => writeRequest(client, message as RpcMessage.FromClientEncoded), fail)
+      port.on("message", (posted: unknown) => {
+        if (PortMessages.isBatch(posted)) PortMessages.receive(posted, receive)
+        else onOther(posted)
       })
       return {
         disconnects,

@@ -41,12 +41,10 @@ export const startThread = Effect.fnUntraced(function*(options: Options) {
     killAfter: Duration.infinity,
     onOverdue: () => undefined
   })
-  const receiveAll = (batch: PortMessages.Batch) => {
-    // What the server of a thread sends is what RPC has a client receive.
-    for (const posted of batch) link.receive(PortMessages.decode(posted) as RpcMessage.FromServerEncoded)
-  }
+  // What the server of a thread sends is what RPC has a client receive.
+  const receive = (message: unknown) => link.receive(message as RpcMessage.FromServerEncoded)
   worker.on("message", (posted: Posted) => {
-    if (!("_tag" in posted)) receiveAll(posted)
+    if (PortMessages.isBatch(posted)) PortMessages.receive(posted, receive)
     else if (posted._tag === "Output") output[posted.stream].push(posted.chunk)
     else Deferred.doneUnsafe(said, Effect.succeed(posted))
   })

@@ -39,7 +39,8 @@ interface Method {
 }
 
 type AnyCall = Call<Model.AnyClient>
-type Run<A> = (replica: AnyReplica, attributes: Attributes) => A
+/** What is done with a replica, for which the call has waited so many milliseconds if it had to. */
+type Run<A> = (replica: AnyReplica, waited: number | undefined) => A
 type Attributes = Readonly<Record<string, unknown>>
 
 const effectMethod = (method: Method) => (payload: unknown): Effect.Effect<unknown, unknown> =>
@@ -47,13 +48,13 @@ const effectMethod = (method: Method) => (payload: unknown): Effect.Effect<unkno
     const call: AnyCall = makeCall()
     return Effect.onExitPrimitive(
       Effect.withFiber((fiber) =>
-        find(method, fiber, call, (replica, attributes) =>
-          Effect.provideService(
-            // The contract says which of the two a method returns; the erased types do not.
-            replica.value[method.name]!(payload) as Effect.Effect<unknown, unknown>,
-            References.TracerSpanAnnotations,
-            attributes
-          ))
+        find(method, fiber, call, (replica, waited) => {
+          // The contract says which of the two a method returns; the erased types do not.
+          const answer = replica.value[method.name]!(payload) as Effect.Effect<unknown, unknown>
+          return fiber.getRef(References.TracerEnabled)
+            ? Effect.provideService(answer, References.TracerSpanAnnotations, attributesOf(fiber, replica, waited))
+            : answer
+        })
       ),
       (exit) => {
         end(method, call, exit)
@@ -66,12 +67,14 @@ const streamMethod = (method: Method) => (payload: unknown): Stream.Stream<unkno
   Stream.suspend(() => {
     const call: AnyCall = makeCall()
     const stream = Effect.withFiber((fiber) =>
-      find(method, fiber, call, (replica, attributes) =>
-        Effect.succeed(Stream.updateContext(
+      find(method, fiber, call, (replica, waited) => {
+        const attributes = attributesOf(fiber, replica, waited)
+        return Effect.succeed(Stream.updateContext(
           // As above.
           replica.value[method.name]!(payload) as Stream.Stream<unknown, unknown>,
           (context: Context.Context<never>) => Context.add(context, References.TracerSpanAnnotations, attributes)
-        )))
+        ))
+      })
     )
     return Stream.onExit(Stream.unwrap(stream), (exit) => Effect.sync(() => end(method, call, exit)))
   })
@@ -85,7 +88,7 @@ const find = <A>(
 ): Effect.Effect<A, unknown> => {
   const { balancer } = method
   balancer.enter(call)
-  if (call.replica !== undefined) return run(call.replica, attributesOf(fiber, call.replica, undefined))
+  if (call.replica !== undefined) return run(call.replica, undefined)
   const since = balancer.now()
   const decided = Effect.callback<void>((resume) => {
     call.onDecided = () => resume(Effect.void)
@@ -97,7 +100,7 @@ const find = <A>(
     if (call.replica?.state === "gone") balancer.enterAgain(call)
     return call.replica === undefined
       ? Effect.andThen(method.deadline(fiber, decided), wait)
-      : run(call.replica, attributesOf(fiber, call.replica, balancer.now() - since))
+      : run(call.replica, balancer.now() - since)
   })
   return wait
 }

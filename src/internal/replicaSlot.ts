@@ -134,7 +134,11 @@ const life = <E, R>(host: Host<R>, { layer, name, started }: Options<E, R>, slot
     // What a replica builds for itself is its own: nothing is shared with the others over a memo map.
     const context = yield* Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), scope).pipe(
       Effect.provideService(ReplicaLoad, load),
-      Effect.provideService(ReplicaEnd, { withdrawn, ended: ({ detail }) => slot.end(detail) })
+      Effect.provideService(ReplicaEnd, {
+        service: host.service.key,
+        withdrawn,
+        ended: ({ detail }) => slot.end(detail)
+      })
     )
     if (!Deferred.isDoneUnsafe(over)) {
       // The layer satisfies the key of the service, which its erased type does not say.

@@ -7,10 +7,12 @@
  *
  * @since 0.2.0
  */
-import { ByteSize, Context, Duration, Effect, Layer } from "effect"
+import { ByteSize, Context, Duration, Effect, Layer, type Scope } from "effect"
 import { type Rpc, RpcClient, type RpcServer } from "effect/rpc"
+import { ReplicaEnd } from "../internal/replicaEnd.ts"
 import type * as Model from "../Model.ts"
 import * as Remote from "../Remote.ts"
+import * as Replicas from "../Replicas.ts"
 import * as Resources from "../Resources.ts"
 import * as Serve from "../Serve.ts"
 import * as Entry from "./worker/entry.ts"
@@ -38,6 +40,8 @@ export interface ThreadOptions {
   readonly startTimeout?: Duration.Input
   /** How long it may take to end when the layer is released, before it is ended by force: 10 seconds. */
   readonly gracePeriod?: Duration.Input
+  /** How it is started again when it has ended by itself, as `Replicas.Options` says. */
+  readonly respawn?: Replicas.Options<never>["respawn"]
 }
 
 /**
@@ -95,7 +99,8 @@ export const run = <const Services extends ReadonlyArray<Model.Any>, E>(
  * Satisfies a service with one in a thread of this process, which runs the module `entry`.
  *
  * The layer is built when the thread is ready, and fails with `WorkerError` when it ends before or takes too long. A
- * thread that ends later makes the calls on it and all later ones `Unavailable`; it is not started again.
+ * thread that ends later makes the calls on it `Unavailable` and is started again, as `Replicas` does it; calls wait for
+ * it up to 2 seconds.
  *
  * When the layer is released, the calls that still run are interrupted and the thread ends. One that does not within
  * `gracePeriod` is stopped, or left alone where an ONNX model of it runs, because stopping that ends the process.
@@ -126,15 +131,16 @@ export const layerThread = <Self, Name extends string, Rpcs extends Rpc.Any>(
   service: Model.ServiceClass<Self, Name, Rpcs>,
   options: ThreadOptions
 ): Model.ServiceLayer<Self, WorkerError, never> =>
-  layerWith(service, (share) => Thread.startThread(withDefaults(service, options, share)))
+  layerWith(service, options, (share) => Thread.startThread(withDefaults(service, options, share)))
 
 /**
  * Satisfies a service with one in a process of its own, which runs the module `entry` with the Node and the arguments of
  * this process.
  *
  * The layer is built when the process is ready, and fails with `WorkerError` when it ends before or takes too long. A
- * process that ends later makes the calls on it and all later ones `Unavailable`; it is not started again. A call that
- * goes on for `killAfter` after its deadline gets the process killed: this is how a model that hangs is ended.
+ * process that ends later makes the calls on it `Unavailable` and is started again, as `Replicas` does it; calls wait
+ * for it up to 2 seconds. A call that goes on for `killAfter` after its deadline gets the process killed: this is how a
+ * model that hangs is ended.
  *
  * With `Resources.require` the process sees only its own GPUs (`CUDA_VISIBLE_DEVICES`), and `OMP_NUM_THREADS` and
  * `UV_THREADPOOL_SIZE` follow from its cores. What it writes to its standard output and error goes to the log, line by
@@ -167,7 +173,7 @@ export const layerProcess = <Self, Name extends string, Rpcs extends Rpc.Any>(
   service: Model.ServiceClass<Self, Name, Rpcs>,
   options: ProcessOptions
 ): Model.ServiceLayer<Self, WorkerError, never> =>
-  layerWith(service, (share) =>
+  layerWith(service, options, (share) =>
     Process.startProcess({
       ...withDefaults(service, options, share),
       execArgv: options.execArgv ?? [],
@@ -178,16 +184,26 @@ export const layerProcess = <Self, Name extends string, Rpcs extends Rpc.Any>(
 const bytes = (size: ByteSize.Input = ByteSize.gibibytes(1)): number =>
   ByteSize.toNumberUnsafe(ByteSize.fromInputUnsafe(size))
 
-const layerWith = <Self, Name extends string, Rpcs extends Rpc.Any, R>(
+const layerWith = <Self, Name extends string, Rpcs extends Rpc.Any>(
   service: Model.ServiceClass<Self, Name, Rpcs>,
-  start: (share: Replica.Share | undefined) => Effect.Effect<Replica.Replica, WorkerError, R>
-) => {
+  { respawn }: ThreadOptions,
+  start: (share: Replica.Share | undefined) => Effect.Effect<Replica.Replica, WorkerError, Scope.Scope>
+): Model.ServiceLayer<Self, WorkerError, never> => {
   const protocol = Effect.gen(function*() {
     const replica = yield* start(shareOf(yield* Effect.context<never>()))
     yield* Effect.forkScoped(Effect.flatMap(replica.lost, (error) => Effect.logError(error.message)))
     return replica.protocol
   })
-  const layer = Layer.provide(Remote.layerProtocol(service), Layer.effect(RpcClient.Protocol, protocol))
+  const one = Layer.provide(Remote.layerProtocol(service), Layer.effect(RpcClient.Protocol, protocol))
+  const watched = Replicas.layer(service, {
+    replicas: 1,
+    replica: () => one,
+    ...respawn === undefined ? {} : { respawn }
+  })
+  // Where it is one of several replicas, those who count them start it again.
+  const layer: Layer.Layer<Self, WorkerError> = Layer.unwrap(
+    Effect.map(ReplicaEnd, (end) => end.service === service.key ? one : watched)
+  )
   return Object.assign(layer, { service })
 }
 

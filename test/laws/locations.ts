@@ -196,16 +196,16 @@ export const httpReplicas: Location = Effect.gen(function*() {
   }
 })
 
-const entry = (name: string) => ({ entry: new URL(`../fixtures/${name}.ts`, import.meta.url) })
+const crash = ({ probe }: Laws.Place) => Effect.ignore(probe.crash())
 
-const endsForGood = "what has ended is not started again, unless it is one of several replicas"
+const entry = (name: string) => ({ entry: new URL(`../fixtures/${name}.ts`, import.meta.url) })
 
 /** A worker thread; the relay is in another, and calls the probe in a third. */
 export const thread: Location = Effect.succeed({
   name: "thread",
   connect: (service) =>
     Worker.layerThread(service, entry(service.key === Laws.Relay.key ? "lawsRelay.thread" : "lawsWorker")),
-  without: { kill: endsForGood }
+  kill: crash
 })
 
 /** A process; the relay is in another, and calls the probe in a third. */
@@ -213,7 +213,7 @@ export const process: Location = Effect.succeed({
   name: "process",
   connect: (service) =>
     Worker.layerProcess(service, entry(service.key === Laws.Relay.key ? "lawsRelay.process" : "lawsWorker")),
-  without: { kill: endsForGood }
+  kill: crash
 })
 
 const ownReplicas = (
@@ -231,7 +231,7 @@ const ownReplicas = (
         ? start(service, entry(relay))
         : Replicas.layer(service, { replicas: 3, replica: () => start(service, entry("lawsWorker")) }),
     replicas: 3,
-    kill: ({ probe }) => Effect.ignore(probe.crash())
+    kill: crash
   })
 
 /** Three worker threads, of which one that ends is started again. */

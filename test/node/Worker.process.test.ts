@@ -36,7 +36,7 @@ const withEnd = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     const { layer } = yield* Logs.record
     const ended = (reason: ServiceError.Unavailable) => Deferred.doneUnsafe(lost, Effect.succeed(reason))
     const service = yield* self.pipe(
-      Effect.provideService(ReplicaEnd, { ended, withdrawn: () => undefined }),
+      Effect.provideService(ReplicaEnd, { service: Probe.key, ended, withdrawn: () => undefined }),
       Effect.provide(layer)
     )
     return [service, Deferred.await(lost)] as const

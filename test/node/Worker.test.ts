@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deadline, Resources, ServiceError, Tensor } from "chorale"
-import { Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import { ReplicaEnd } from "../../src/internal/replicaEnd.ts"
 import { ReplicaLoad } from "../../src/internal/replicaLoad.ts"
 import * as Worker from "../../src/node/Worker.ts"
@@ -12,6 +12,8 @@ import { keepsItsPromises } from "../fixtures/promises.ts"
 const echoEntry = new URL("../fixtures/echo.worker.ts", import.meta.url)
 const probeEntry = new URL("../fixtures/probe.worker.ts", import.meta.url)
 const inWay = (way: string) => ({ entry: probeEntry, env: { PROBE_WAY: way } })
+
+const isUnavailable = (error: ServiceError.ServiceError) => error.reason._tag === "Unavailable"
 
 const reasonTag = (error: unknown) => error instanceof ServiceError.ServiceError ? error.reason._tag : error
 
@@ -118,10 +120,7 @@ describe.each(locations)("a service in %s", (place, layerEcho, layerProbe) => {
     quietly(Effect.gen(function*() {
       const lost = yield* Deferred.make<ServiceError.Unavailable>()
       const ended = (reason: ServiceError.Unavailable) => Deferred.doneUnsafe(lost, Effect.succeed(reason))
-      const first = yield* Effect.provideService(probe({ name: "first" }), ReplicaEnd, {
-        ended,
-        withdrawn: () => undefined
-      })
+      const first = yield* asReplica(probe({ name: "first" }), ended)
       const second = yield* probe()
       const waits = yield* Effect.forkChild(Effect.flip(first.sleep({ millis: 20_000 })), { startImmediately: true })
       const other = yield* Effect.forkChild(second.sleep({ millis: 1000 }), { startImmediately: true })
@@ -135,6 +134,23 @@ describe.each(locations)("a service in %s", (place, layerEcho, layerProbe) => {
       assert.strictEqual(reasonTag(yield* Effect.flip(first.number())), "Unavailable")
       assert.include((yield* Deferred.await(lost)).detail, "exited with 3")
       yield* Fiber.join(other)
+    })))
+
+  it.live("is started again when it has ended by itself, until it does so too often", () =>
+    quietly(Effect.gen(function*() {
+      const respawn = { backoff: Schedule.spaced("10 millis"), crashLoop: { times: 2, within: "1 minute" } } as const
+      const service = yield* probe({ respawn })
+      const first = yield* service.number()
+      assert.strictEqual(reasonTag(yield* Effect.flip(service.exit({ code: 3 }))), "Unavailable")
+      const second = yield* Effect.retry(service.number(), {
+        while: isUnavailable,
+        schedule: Schedule.spaced("50 millis")
+      })
+      assert.notStrictEqual(second, first)
+      yield* Effect.flip(service.exit({ code: 4 }))
+      const failed = yield* Effect.flip(service.number())
+      assert.strictEqual(reasonTag(failed), "Unavailable")
+      assert.include(failed.message, "exited with 4")
     })))
 
   it.live("makes the calls of a replica with an uncaught exception Unavailable, and logs it", () =>
@@ -178,7 +194,10 @@ describe.each(locations)("a service in %s", (place, layerEcho, layerProbe) => {
       const service = yield* Effect.provide(probe({ name: "left" }), logs.layer)
       yield* service.write({ line: "one\ntwo" })
       const [one, two, error] = yield* Effect.all([logs.first("one"), logs.first("two"), logs.first("two too")])
-      assert.deepStrictEqual([one.text, one.level, one.annotations], ["one", "Info", { replica: "left" }])
+      assert.deepStrictEqual([one.text, one.level, one.annotations], ["one", "Info", {
+        service: Probe.key,
+        replica: "left"
+      }])
       assert.strictEqual(two.text, "two")
       assert.strictEqual(error.level, "Warn")
     }))
@@ -187,7 +206,7 @@ describe.each(locations)("a service in %s", (place, layerEcho, layerProbe) => {
     Effect.gen(function*() {
       const freed = yield* Deferred.make<void>()
       const load = { abandoned: 0, onFreed: () => void Deferred.doneUnsafe(freed, Effect.void) }
-      const service = yield* Effect.provideService(probe(), ReplicaLoad, load)
+      const service = yield* Effect.provideService(asReplica(probe()), ReplicaLoad, load)
       yield* Effect.timeoutOption(service.insist({ millis: 500 }), "50 millis")
       assert.strictEqual(load.abandoned, 1)
       yield* Deferred.await(freed)
@@ -199,7 +218,7 @@ describe.each(locations)("a service in %s", (place, layerEcho, layerProbe) => {
     quietly(Effect.gen(function*() {
       const freed = yield* Deferred.make<void>()
       const load = { abandoned: 0, onFreed: () => void Deferred.doneUnsafe(freed, Effect.void) }
-      const service = yield* Effect.provideService(probe(), ReplicaLoad, load)
+      const service = yield* Effect.provideService(asReplica(probe()), ReplicaLoad, load)
       yield* Effect.timeoutOption(service.insist({ millis: 60_000 }), "50 millis")
       yield* Effect.flip(service.exit({ code: 3 }))
       yield* Deferred.await(freed)
@@ -244,5 +263,11 @@ describe.each(locations)("a service in %s", (place, layerEcho, layerProbe) => {
       yield* Effect.timeout(Scope.close(scope, Exit.void), "5 seconds")
     }))
 })
+
+/** What others count as one of their replicas, and start again when it `ended`. */
+const asReplica = <A, E, R>(
+  self: Effect.Effect<A, E, R>,
+  ended: (reason: ServiceError.Unavailable) => void = () => undefined
+) => Effect.provideService(self, ReplicaEnd, { service: Probe.key, ended, withdrawn: () => undefined })
 
 const bytesOf = ({ data }: Tensor.Tensor<"float32">) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)

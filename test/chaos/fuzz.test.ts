@@ -106,7 +106,7 @@ describe("100,000 hostile frames", () => {
 
 const quiet = Layer.succeed(References.MinimumLogLevel, "None")
 
-const hello = Frames.encode([{ _tag: "Hello", protocol: "chorale/1", maxFrameSize: mebibyte }])
+const hello = Frames.encode([{ _tag: "Hello", protocol: "chorale/2", maxFrameSize: mebibyte }])
 
 /** Several connections at once, each with some frames, whole or cut, of which the last is malformed; how many. */
 const attack = (address: Socket.Address, frames: HostileFrames.HostileFrames) =>

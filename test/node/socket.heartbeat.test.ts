@@ -111,7 +111,7 @@ describe("a heartbeat", () => {
 describe("Socket.layerClient", () => {
   it.live("is Unavailable where a server that took a call sends nothing any more", () =>
     Effect.gen(function*() {
-      const hello = Frames.encode([{ _tag: "Hello", protocol: "chorale/1", maxFrameSize: 1024 * 1024 }])
+      const hello = Frames.encode([{ _tag: "Hello", protocol: "chorale/2", maxFrameSize: 1024 * 1024 }])
       const server = yield* Effect.acquireRelease(
         Effect.callback<Net.Server>((resume) => {
           const server = Net.createServer((socket) => {

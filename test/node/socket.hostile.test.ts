@@ -8,7 +8,7 @@ import { Echo, echoLive, makeWaiting } from "../fixtures/echo.ts"
 
 const mebibyte = 1024 * 1024
 
-const hello = Frames.encode([{ _tag: "Hello", protocol: "chorale/1", maxFrameSize: mebibyte }])
+const hello = Frames.encode([{ _tag: "Hello", protocol: "chorale/2", maxFrameSize: mebibyte }])
 
 const request = (fields: object) =>
   Frames.encode([{ _tag: "Request", id: 1, tag: "test/Echo/greet", payload: { name: "x" }, headers: [], ...fields }])
@@ -228,7 +228,7 @@ describe("Socket.layerClient", () => {
       assert.strictEqual(yield* reasonFrom(silent), "Unavailable")
       const { address: later } = yield* answering((socket) => {
         socket.write(hello)
-        socket.on("data", (chunk) => chunk.includes("Request") && socket.end())
+        socket.on("data", (chunk) => chunk.includes(Echo.key) && socket.end())
       })
       assert.strictEqual(yield* reasonFrom(later), "Unavailable")
     }))

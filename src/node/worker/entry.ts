@@ -6,6 +6,7 @@ import { isMainThread, type MessagePort, parentPort, workerData } from "node:wor
 import type * as Model from "../../Model.ts"
 import * as Resources from "../../Resources.ts"
 import * as ServerProtocol from "../socket/serverProtocol.ts"
+import * as Memory from "./memory.ts"
 import * as Orphans from "./orphans.ts"
 import * as PortServerProtocol from "./portServerProtocol.ts"
 import {
@@ -60,9 +61,11 @@ const serve = (
   services: ReadonlyArray<string>,
   layer: Layer.Layer<never, unknown, RpcServer.Protocol>,
   protocol: Protocol,
-  say: (message: FromReplica) => void
+  say: (message: FromReplica) => void,
+  beforeReady: Effect.Effect<void> = Effect.void
 ) =>
   Layer.build(Layer.provide(layer, Layer.effect(RpcServer.Protocol, protocol))).pipe(
+    Effect.andThen(beforeReady),
     Effect.andThen(Effect.sync(() => say({ _tag: "Ready", services }))),
     Effect.andThen(Effect.never),
     Effect.scoped
@@ -125,7 +128,7 @@ const runProcess = (
     accept(new Net.Socket({ fd: callsDescriptor, readable: true, writable: true }))
     return protocol
   })
-  const fiber = Effect.runFork(serve(services, layer, protocol, (said) => process.send?.(said)))
+  const fiber = Effect.runFork(serve(services, layer, protocol, (said) => process.send?.(said), Memory.release))
   process.on("message", (said) => {
     if (isClose(said)) fiber.interruptUnsafe()
   })

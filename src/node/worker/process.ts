@@ -13,6 +13,7 @@ import * as Connection from "../socket/connection.ts"
 import * as FrameReader from "../socket/frameReader.ts"
 import * as Launch from "./launch.ts"
 import * as LinkProtocol from "./linkProtocol.ts"
+import * as Memory from "./memory.ts"
 import * as Orphans from "./orphans.ts"
 import * as Output from "./output.ts"
 import {
@@ -177,12 +178,20 @@ const launch = (options: ProcessOptions, { prefix, watches }: Orphans.Command): 
     ...prefix,
     process.execPath,
     ...Launch.execArguments(process.execArgv),
+    // For `Memory.release`.
+    "--expose-gc",
     ...options.execArgv,
     fileURLToPath(options.entry)
   ]
   return spawn(file, args, {
     stdio: ["ignore", "pipe", "pipe", "pipe", "ipc"],
-    env: { ...process.env, ...environment(options.share), ...options.env, [startKey]: JSON.stringify(start) }
+    env: {
+      ...Memory.environment,
+      ...process.env,
+      ...environment(options.share),
+      ...options.env,
+      [startKey]: JSON.stringify(start)
+    }
   })
 }
 

@@ -1,6 +1,7 @@
 /** The check that every call makes of its payload, wherever the service runs. */
-import { Effect, type Schema, SchemaIssue, SchemaParser } from "effect"
+import { Effect, type Schema, SchemaIssue } from "effect"
 import * as ServiceError from "../ServiceError.ts"
+import * as Compiled from "./compiled.ts"
 
 interface Checkable {
   readonly name: string
@@ -11,7 +12,7 @@ const formatIssue = SchemaIssue.makeFormatterDefault()
 
 /** Checks a payload against the contract of a method; one that does not fit is `InvalidPayload`. */
 export const check = (service: string, method: Checkable) => {
-  const make = SchemaParser.makeEffect(method.payload)
+  const make = Compiled.maker(method.payload)
   const refuse = refusal(service, method.name)
   return (payload: unknown): Effect.Effect<unknown, ServiceError.ServiceError> =>
     Effect.mapErrorEager(make(payload), refuse)

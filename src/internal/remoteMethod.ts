@@ -15,6 +15,7 @@ import * as ServiceError from "../ServiceError.ts"
 import * as Answer from "./answer.ts"
 import * as CallHeaders from "./callHeaders.ts"
 import * as CallMetrics from "./callMetrics.ts"
+import * as Compiled from "./compiled.ts"
 import { type Definition, errorSchema, streamRpc } from "./contract.ts"
 import * as ContractMatch from "./contractMatch.ts"
 import * as Deadlines from "./deadline.ts"
@@ -65,9 +66,9 @@ const edgeOf = (service: string, method: Definition, { call, codecFor, toReason 
   const mismatch = (what: string) => (issue: SchemaIssue.Issue): Failure =>
     fail(new ServiceError.ContractMismatch({ detail: `${what} does not fit: ${formatIssue(issue)}` }))
   const check = Payload.check(service, method)
-  const encode = SchemaParser.encodeUnknownEffect(codecFor(method.payload))
+  const encode = Compiled.encoder(codecFor(method.payload))
   const refuse = Payload.refusal(service, method.name)
-  const decodeValue = SchemaParser.decodeUnknownEffect(codecFor(method.success))
+  const decodeValue = Compiled.decoder(codecFor(method.success))
   const decodeError = SchemaParser.decodeUnknownEffect(codecFor(errorSchema(method)))
   const misfit = mismatch("the result")
   const contract = ContractMatch.makeCaller(method)

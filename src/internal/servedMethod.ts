@@ -4,6 +4,7 @@ import type { RpcSerialization } from "effect/rpc"
 import * as ServiceError from "../ServiceError.ts"
 import type { Answer } from "./answer.ts"
 import * as CallHeaders from "./callHeaders.ts"
+import * as Compiled from "./compiled.ts"
 import { type Definition, errorSchema } from "./contract.ts"
 import * as ContractMatch from "./contractMatch.ts"
 import * as Payload from "./payload.ts"
@@ -40,8 +41,8 @@ export const make = (
 type Edge = ReturnType<typeof edgeOf>
 
 const edgeOf = (service: string, method: Definition, { codecFor, receiver }: Transport) => {
-  const decode = SchemaParser.decodeUnknownEffect(codecFor(method.payload))
-  const encodeValue = SchemaParser.encodeUnknownEffect(codecFor(method.success))
+  const decode = Compiled.decoder(codecFor(method.payload))
+  const encodeValue = Compiled.encoder(codecFor(method.success))
   const encodeError = SchemaParser.encodeUnknownEffect(codecFor(errorSchema(method)))
   const refuse = Payload.refusal(service, method.name)
   const misfit = (what: string) => (issue: SchemaIssue.Issue) =>

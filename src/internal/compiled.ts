@@ -1,0 +1,36 @@
+/**
+ * The schemas that every call goes through, as functions made for them.
+ *
+ * On Node, Effect writes the code of a schema when it is used first; a call through several fields is checked in a sixth
+ * of the time. Where code may not be made, as with `--disallow-code-generation-from-strings`, it is interpreted as
+ * everywhere else. What is accepted, and what is said of what is not, is the same.
+ */
+import { type Effect, type Schema, SchemaAST, type SchemaIssue, SchemaParser } from "effect"
+import { SchemaJITCompiler } from "effect/schema"
+
+type Parser = (input: unknown) => Effect.Effect<unknown, SchemaIssue.Issue>
+
+/** Decodes what a schema encodes to. */
+export const decoder = (schema: Schema.Codec<unknown, unknown>): Parser => {
+  compile(schema.ast)
+  return SchemaParser.decodeUnknownEffect(schema)
+}
+
+/** Encodes a value, which is checked. */
+export const encoder = (schema: Schema.Codec<unknown, unknown>): Parser => {
+  compile(SchemaAST.flip(schema.ast))
+  return SchemaParser.encodeUnknownEffect(schema)
+}
+
+/** Checks a value, and puts the defaults of the schema into it. */
+export const maker = (schema: Schema.Codec<unknown, unknown>): Parser => {
+  compile(SchemaAST.toType(schema.ast))
+  return SchemaParser.makeEffect(schema)
+}
+
+// A browser may report pages that try to make code.
+const isNode = typeof process === "object" && process.versions?.node !== undefined
+
+const compile = (ast: SchemaAST.AST): void => {
+  if (isNode) SchemaJITCompiler.enable(ast)
+}

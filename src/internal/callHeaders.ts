@@ -64,10 +64,18 @@ export const read = <R>(
   context: Context.Context<R>
 ): Context.Context<R> => {
   let result = context
-  if (carried.traceparent !== undefined) {
-    const parent = HttpTraceContext.w3c(Headers.fromInput({ [traceparent]: carried.traceparent }))
-    if (Option.isSome(parent)) result = Context.add(result, Tracer.ParentSpan, parent.value)
-  }
+  const parent = carried.traceparent === undefined ? undefined : parentOf(carried.traceparent)
+  if (parent !== undefined) result = Context.add(result, Tracer.ParentSpan, parent)
   const left = Number(carried.deadline ?? NaN)
   return left >= 0 ? Context.add(result, Deadline.Current, Deadline.fromNow(fiber, Duration.millis(left))) : result
 }
+
+/** The span that a `traceparent` names: what this library writes is read at once, all else as W3C has it. */
+const parentOf = (text: string): Tracer.AnySpan | undefined => {
+  const parts = written.exec(text)
+  return parts === null
+    ? Option.getOrUndefined(HttpTraceContext.w3c(Headers.fromInput({ [traceparent]: text })))
+    : Tracer.externalSpan({ traceId: parts[1]!, spanId: parts[2]!, sampled: parts[3] === "01" })
+}
+
+const written = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-(0[01])$/

@@ -1,13 +1,12 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Deadline, Resources, ServiceError, Tensor } from "chorale"
 import { Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import { ReplicaEnd } from "../../src/internal/replicaEnd.ts"
 import { ReplicaLoad } from "../../src/internal/replicaLoad.ts"
 import * as Worker from "../../src/node/Worker.ts"
-import { Echo, makeWaiting } from "../fixtures/echo.ts"
+import { Echo } from "../fixtures/echo.ts"
 import * as Logs from "../fixtures/logs.ts"
 import { Probe } from "../fixtures/probe.ts"
-import { keepsItsPromises } from "../fixtures/promises.ts"
 
 const echoEntry = new URL("../fixtures/echo.worker.ts", import.meta.url)
 const probeEntry = new URL("../fixtures/probe.worker.ts", import.meta.url)
@@ -23,22 +22,6 @@ const locations = [
 ] as const
 
 describe.each(locations)("a service in %s", (place, layerEcho, layerProbe) => {
-  keepsItsPromises((use) =>
-    Effect.gen(function*() {
-      const waiting = yield* makeWaiting
-      const logs = yield* Logs.record
-      yield* Effect.forkScoped(
-        Effect.andThen(logs.first("wait has started"), Deferred.succeed(waiting.started, undefined))
-      )
-      yield* Effect.forkScoped(
-        Effect.andThen(logs.first("wait was interrupted"), Deferred.succeed(waiting.interrupted, undefined))
-      )
-      yield* Effect.flatMap(Echo, (echo) => use(echo, waiting)).pipe(
-        Effect.provide(Layer.provideMerge(layerEcho(Echo, { entry: echoEntry }), logs.layer))
-      )
-    })
-  )
-
   const probe = (options?: Partial<Worker.ProcessOptions>) =>
     Effect.map(
       Layer.build(layerProbe(Probe, { entry: probeEntry, ...options })),
@@ -48,55 +31,60 @@ describe.each(locations)("a service in %s", (place, layerEcho, layerProbe) => {
   const quietly = <A, E, R>(self: Effect.Effect<A, E, R>) =>
     Effect.flatMap(Logs.record, ({ layer }) => Effect.provide(self, layer))
 
-  it.live("carries tensors with their dtype, shape, NaN, -0 and 64-bit integers", () =>
-    Effect.gen(function*() {
-      const echo = yield* Echo
-      const floats = Tensor.make("float32", [2, 3], Float32Array.of(NaN, -0, Infinity, -Infinity, 1e-45, 1))
-      assert.deepStrictEqual(yield* echo.tensor({ tensor: floats }), floats)
-      const integers = Tensor.make("int64", [2], BigInt64Array.of(-(2n ** 63n), 1n))
-      assert.deepStrictEqual(yield* echo.integers({ tensor: integers }), integers)
-      const empty = Tensor.zeros("float32", [0, 3])
-      assert.deepStrictEqual(yield* echo.tensor({ tensor: empty }), empty)
-      for (const length of [0, 1, 7, 4095, 4096, 100_003]) {
-        const body = Uint8Array.from({ length: length + 8 }, (_, index) => index).subarray(8)
-        assert.deepStrictEqual(yield* echo.bytes({ body }), body)
-        assert.deepStrictEqual(yield* echo.bytes({ body: Buffer.from(body) }), body)
-        assert.strictEqual(body.byteLength, length)
-      }
-    }).pipe(Effect.provide(layerEcho(Echo, { entry: echoEntry }))))
+  layer(Layer.orDie(layerEcho(Echo, { entry: echoEntry })), { excludeTestServices: true, timeout: "1 minute" })(
+    "for many calls",
+    (it) => {
+      it.effect("carries tensors with their dtype, shape, NaN, -0 and 64-bit integers", () =>
+        Effect.gen(function*() {
+          const echo = yield* Echo
+          const floats = Tensor.make("float32", [2, 3], Float32Array.of(NaN, -0, Infinity, -Infinity, 1e-45, 1))
+          assert.deepStrictEqual(yield* echo.tensor({ tensor: floats }), floats)
+          const integers = Tensor.make("int64", [2], BigInt64Array.of(-(2n ** 63n), 1n))
+          assert.deepStrictEqual(yield* echo.integers({ tensor: integers }), integers)
+          const empty = Tensor.zeros("float32", [0, 3])
+          assert.deepStrictEqual(yield* echo.tensor({ tensor: empty }), empty)
+          for (const length of [0, 1, 7, 4095, 4096, 100_003]) {
+            const body = Uint8Array.from({ length: length + 8 }, (_, index) => index).subarray(8)
+            assert.deepStrictEqual(yield* echo.bytes({ body }), body)
+            assert.deepStrictEqual(yield* echo.bytes({ body: Buffer.from(body) }), body)
+            assert.strictEqual(body.byteLength, length)
+          }
+        }))
 
-  it.live("carries a tensor of 20 MiB while small calls go on", () =>
-    Effect.gen(function*() {
-      const echo = yield* Echo
-      const large = Tensor.zeros("float32", [20, 256 * 1024])
-      large.data[large.data.length - 1] = 7
-      const small = Effect.forEach(
-        Array.from({ length: 50 }, (_, index) => `${index}`),
-        (name) => Effect.map(echo.greet({ name }), (greeting) => assert.strictEqual(greeting, `hello ${name}`)),
-        { concurrency: 5 }
-      )
-      const [back] = yield* Effect.all([echo.tensor({ tensor: large }), small], { concurrency: "unbounded" })
-      assert.strictEqual(Buffer.compare(bytesOf(back), bytesOf(large)), 0)
-    }).pipe(Effect.provide(layerEcho(Echo, { entry: echoEntry }))))
+      it.effect("carries a tensor of 20 MiB while small calls go on", () =>
+        Effect.gen(function*() {
+          const echo = yield* Echo
+          const large = Tensor.zeros("float32", [20, 256 * 1024])
+          large.data[large.data.length - 1] = 7
+          const small = Effect.forEach(
+            Array.from({ length: 50 }, (_, index) => `${index}`),
+            (name) => Effect.map(echo.greet({ name }), (greeting) => assert.strictEqual(greeting, `hello ${name}`)),
+            { concurrency: 5 }
+          )
+          const [back] = yield* Effect.all([echo.tensor({ tensor: large }), small], { concurrency: "unbounded" })
+          assert.strictEqual(Buffer.compare(bytesOf(back), bytesOf(large)), 0)
+        }))
 
-  it.live("answers 64 calls in flight with 600 KB each rightly, in memory that nothing else uses", () =>
-    Effect.gen(function*() {
-      const echo = yield* Echo
-      const sent = Array.from(
-        { length: 64 },
-        (_, index) => Tensor.make("float32", [150, 1000], new Float32Array(150_000).fill(index + 1))
-      )
-      const rounds = yield* Effect.forEach(
-        [0, 1],
-        () => Effect.forEach(sent, (tensor) => echo.tensor({ tensor }), { concurrency: "unbounded" })
-      )
-      const kept = rounds.flat()
-      for (const [index, tensor] of kept.entries()) {
-        assert.strictEqual(Buffer.compare(bytesOf(tensor), bytesOf(sent[index % 64]!)), 0)
-        assert.strictEqual(tensor.data[0], (index % 64) + 1)
-      }
-      assert.strictEqual(new Set(kept.map(({ data }) => data.buffer)).size, kept.length)
-    }).pipe(Effect.provide(layerEcho(Echo, { entry: echoEntry }))))
+      it.effect("answers 64 calls in flight with 600 KB each rightly, in memory that nothing else uses", () =>
+        Effect.gen(function*() {
+          const echo = yield* Echo
+          const sent = Array.from(
+            { length: 64 },
+            (_, index) => Tensor.make("float32", [150, 1000], new Float32Array(150_000).fill(index + 1))
+          )
+          const rounds = yield* Effect.forEach(
+            [0, 1],
+            () => Effect.forEach(sent, (tensor) => echo.tensor({ tensor }), { concurrency: "unbounded" })
+          )
+          const kept = rounds.flat()
+          for (const [index, tensor] of kept.entries()) {
+            assert.strictEqual(Buffer.compare(bytesOf(tensor), bytesOf(sent[index % 64]!)), 0)
+            assert.strictEqual(tensor.data[0], (index % 64) + 1)
+          }
+          assert.strictEqual(new Set(kept.map(({ data }) => data.buffer)).size, kept.length)
+        }))
+    }
+  )
 
   it.live("overlaps the calls of one replica", () =>
     Effect.gen(function*() {

@@ -152,7 +152,7 @@ describe("Deployment.check", () => {
         "units.reader.traffic.queue"
       ])
       for (const { advice, detail } of error.problems) assert.isTrue(advice.endsWith(".") && detail.length > 0)
-      assert.include(error.message, "The deployment Pipe_line has 8 problems:")
+      assert.include(error.message, "the deployment Pipe_line has 8 problems:")
       assert.include(error.message, "  units.again: detector and again both serve test/Detector. Leave one out")
     }))
 

@@ -57,10 +57,7 @@ export const bench = Command.make("bench", {
     const outcome = yield* Load.run(call, { ...load, duration: duration * 1000 })
     yield* report(callee.name, outcome, recorder.spans(), json)
     if (!outcome.outcomes.has("ok")) return yield* fail("failed", `no call of ${callee.name} succeeded`)
-  }).pipe(
-    Effect.scoped,
-    Effect.catchTag("ConfigError", (error) => Effect.fail(fail("usage", error.message)))
-  )).pipe(
+  }).pipe(Effect.scoped)).pipe(
     Command.withDescription("Calls a method for a time and prints how long that took, and where the time went."),
     Command.withExamples([
       { command: `chorale bench Hello.hello '{"name":"you"}' --concurrency 8`, description: "8 calls at a time" },

@@ -15,6 +15,7 @@ const flags = {
   ...Flags.deployment,
   host: Flag.String("host").pipe(
     Flag.withDescription("The address to listen on: 127.0.0.1, which nobody else reaches; in a container 0.0.0.0"),
+    Flag.filter((host) => host.trim() !== "", () => "Expected an address, such as 127.0.0.1 or 0.0.0.0"),
     Flag.withDefault("127.0.0.1")
   ),
   port: Flag.Int("port").pipe(

@@ -1,5 +1,5 @@
 /** One unit as it runs under a supervisor: in this process, or in threads and processes of its own. */
-import { Context, type Duration, Effect, Layer, Schema, type Scope } from "effect"
+import { Cause, Context, type Duration, Effect, Layer, Schema, type Scope } from "effect"
 import { getCompileCacheDir } from "node:module"
 import type { UnitDescription } from "../deployment/Description.ts"
 import * as Layers from "../deployment/layer.ts"
@@ -53,7 +53,11 @@ export interface Surroundings {
 export const start = Effect.fnUntraced(function*(unit: AnyUnit, described: UnitDescription, around: Surroundings) {
   const relay = Relay.make(unit.service)
   const built = yield* build(unit, described, around).pipe(
-    Effect.mapError((error) => new StartFailed({ unit: described.name, detail: messageOf(error) })),
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.interrupt
+        : Effect.fail(new StartFailed({ unit: described.name, detail: detailOf(cause) }))
+    ),
     Effect.annotateLogs({ unit: described.name })
   )
   const running: RunningUnit = {
@@ -152,4 +156,13 @@ const reportReadiness = ({ described: { name } }: RunningUnit, { status }: Repli
     })
   )
 
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+/** An error of a layer says what is wrong; where a bug is, its stack does. */
+const detailOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  if (error instanceof Worker.WorkerError) return detailOfReplica(error)
+  return Cause.hasFails(cause) && error instanceof Error ? error.message : Cause.pretty(cause)
+}
+
+/** Which module a replica is started from is no matter of who runs a deployment. */
+const detailOfReplica = ({ detail, reason, stderr }: Worker.WorkerError): string =>
+  [reason === "StartTimedOut" ? `a replica was not ready in time: ${detail}` : detail, ...stderr].join("\n  ")

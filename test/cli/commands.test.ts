@@ -83,7 +83,7 @@ describe("chorale call", () => {
       assert.include(refused.stderr, "answered 422: {\"_tag\":\"Impolite\"")
       const wrong = yield* Binary.run(["call", "Hello.hello", "{\"nam\":\"you\"}", ...hello])
       assert.strictEqual(wrong.code, 2)
-      assert.include(wrong.stderr, "InvalidPayload")
+      assert.include(wrong.stderr, "hello/Hello.hello: the payload does not fit the contract: Missing key")
     }))
 
   it.live("says that nothing answers at an address", () =>

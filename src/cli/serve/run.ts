@@ -8,7 +8,7 @@ import * as Machine from "../../node/Machine.ts"
 import * as Serve from "../../Serve.ts"
 import * as Supervisor from "../../supervisor/Supervisor.ts"
 import { fail } from "../ExitCode.ts"
-import { load, type Loaded } from "../load.ts"
+import { load, type Loaded, nothingExposed } from "../load.ts"
 import { layerAddresses, prepare, type Prepared } from "../prepare.ts"
 import type { Options as Flags } from "../serve.ts"
 import { Stopping } from "../Stopping.ts"
@@ -17,23 +17,21 @@ import { follow, signals } from "./signals.ts"
 
 type Options = Omit<Flags, "unit" | "watch"> & { readonly unit: string | undefined }
 
-/** Serves until it is interrupted. */
+/** Serves until it is interrupted. Signals are listened to before anything else is done. */
 export const run = (options: Options) =>
-  Effect.gen(function*() {
-    const stopping = yield* Stopping
-    const asked = yield* signals
-    const loaded = yield* load(options)
-    const { supervisor, prepared } = yield* start(loaded, options)
-    yield* listen(exposed(prepared, options), supervisor.services, options)
-    // To be told to stop is how it ends well.
-    stopping.exitCode = 0
-    return yield* follow(asked, { loaded, prepared, supervisor })
-  }).pipe(
-    Effect.scoped,
-    Effect.provide([Machine.layer, Serve.layerTelemetry]),
-    Effect.catchTag("ConfigError", (error) => Effect.fail(fail("deployment", error.message))),
-    Effect.provide(layerLogger(options.json))
-  )
+  Effect.flatMap(signals, (asked) =>
+    Effect.gen(function*() {
+      const stopping = yield* Stopping
+      const loaded = yield* load(options)
+      const { supervisor, prepared } = yield* start(loaded, options)
+      yield* listen(exposed(prepared, options), supervisor.services, options)
+      // To be told to stop is how it ends well.
+      stopping.exitCode = 0
+      return yield* follow(asked, { loaded, prepared, supervisor })
+    }).pipe(Effect.scoped, Effect.provide([Machine.layer, Serve.layerTelemetry]))).pipe(
+      Effect.scoped,
+      Effect.provide(layerLogger(options.json))
+    )
 
 const start = Effect.fnUntraced(function*(loaded: Loaded, options: Options) {
   const prepared = yield* prepare(loaded, {
@@ -41,7 +39,7 @@ const start = Effect.fnUntraced(function*(loaded: Loaded, options: Options) {
     ...(options.unit === undefined ? {} : { unit: options.unit, replicas: options.replicas })
   })
   if (exposed(prepared, options).length === 0) {
-    return yield* fail("deployment", `${prepared.deployment.name} exposes no unit; give one of them expose: true`)
+    return yield* fail("deployment", nothingExposed(prepared.deployment.name))
   }
   yield* isFree(options)
   const { deployment, description } = prepared

@@ -1,8 +1,9 @@
 /** The program of `chorale serve`. */
-import { type Context, Effect, Layer, Logger, Option } from "effect"
+import { type Context, Effect, Layer, Logger, Option, type Queue } from "effect"
 import { HttpRouter, HttpServer as Http } from "effect/http"
 import * as Net from "node:net"
 import type * as Deployment from "../../Deployment.ts"
+import * as Telemetry from "../../http/telemetry.ts"
 import * as HttpServer from "../../node/HttpServer.ts"
 import * as Machine from "../../node/Machine.ts"
 import * as Serve from "../../Serve.ts"
@@ -13,25 +14,32 @@ import { layerAddresses, prepare, type Prepared } from "../prepare.ts"
 import type { Options as Flags } from "../serve.ts"
 import { Stopping } from "../Stopping.ts"
 import { bearer } from "../token.ts"
-import { follow, signals } from "./signals.ts"
+import { type Asked, follow, signals } from "./signals.ts"
 
 type Options = Omit<Flags, "unit" | "watch"> & { readonly unit: string | undefined }
 
 /** Serves until it is interrupted. Signals are listened to before anything else is done. */
 export const run = (options: Options) =>
-  Effect.flatMap(signals, (asked) =>
-    Effect.gen(function*() {
-      const stopping = yield* Stopping
-      const loaded = yield* load(options)
-      const { supervisor, prepared } = yield* start(loaded, options)
-      yield* listen(exposed(prepared, options), supervisor.services, options)
-      // To be told to stop is how it ends well.
-      stopping.exitCode = 0
-      return yield* follow(asked, { loaded, prepared, supervisor })
-    }).pipe(Effect.scoped, Effect.provide([Machine.layer, Serve.layerTelemetry]))).pipe(
-      Effect.scoped,
-      Effect.provide(layerLogger(options.json))
-    )
+  Effect.gen(function*() {
+    const asked = yield* signals
+    const loaded = yield* load(options)
+    return yield* Effect.provide(serve(asked, loaded, options), [Machine.layer, layerTelemetry(loaded, options)])
+  }).pipe(Effect.scoped, Effect.provide(layerLogger(options.json)))
+
+const serve = Effect.fnUntraced(function*(asked: Queue.Queue<Asked>, loaded: Loaded, options: Options) {
+  const stopping = yield* Stopping
+  const { supervisor, prepared } = yield* start(loaded, options)
+  yield* listen(exposed(prepared, options), supervisor.services, options)
+  // To be told to stop is how it ends well.
+  stopping.exitCode = 0
+  return yield* follow(asked, { loaded, prepared, supervisor })
+}, Effect.scoped)
+
+const layerTelemetry = ({ deployment: { name } }: Loaded, { unit }: Options) =>
+  Layer.provide(
+    Serve.layerTelemetry,
+    Layer.succeed(Telemetry.ServiceName, unit === undefined ? name : `${name}-${unit}`)
+  )
 
 const start = Effect.fnUntraced(function*(loaded: Loaded, options: Options) {
   const prepared = yield* prepare(loaded, {

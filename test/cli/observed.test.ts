@@ -55,6 +55,13 @@ const collector = Effect.fnUntraced(function*(file: string) {
   )
 })
 
+/** The servers of the two units, the one first that calls the other. */
+const apart = Effect.fnUntraced(function*(env: Readonly<Record<string, string>>) {
+  const greeter = yield* Binary.serve([...hello, "--unit", "greeter"], { env })
+  const caller = yield* Binary.serve([...hello, "--unit", "hello"], { env: { ...env, GREETER_URL: greeter.url } })
+  return [caller, greeter] as const
+})
+
 describe("chorale graph --observed", () => {
   it.live("shows what two members of 100 and 150 ms cost together, and would in sequence", () =>
     Effect.gen(function*() {
@@ -80,31 +87,35 @@ describe("chorale graph --observed", () => {
       assert.match(chart, /2 -->\|"\d+ calls?, \d+ %"\| 1/)
     }))
 
-  it.live("takes the traces that units which run apart have sent to a collector", () =>
-    Effect.gen(function*() {
-      const cwd = yield* Binary.folder()
-      const file = Path.join(cwd, "traces.jsonl")
-      const env = {
-        OTEL_EXPORTER_OTLP_ENDPOINT: yield* collector(file),
-        OTEL_EXPORTER_OTLP_PROTOCOL: "http/json"
-      }
-      const greeter = yield* Binary.serve([...hello, "--unit", "greeter"], { env })
-      const caller = yield* Binary.serve([...hello, "--unit", "hello"], { env: { ...env, GREETER_URL: greeter.url } })
-      for (let call = 0; call < 3; call++) {
-        yield* Binary.call(caller.url, "hello/Hello/hello", { name: "world", millis: 50 })
-      }
-      // What was not sent yet is sent when they end.
-      for (const server of [caller, greeter]) {
-        server.kill("SIGTERM")
-        assert.strictEqual((yield* server.ended).code, 0)
-      }
-      const observed = yield* observe(hello, file, cwd)
-      assert.strictEqual(observed.requests, 3)
-      const { calls, millis } = edge(observed, "hello", "greeter")
-      assert.strictEqual(calls, 3)
-      assert.isTrue(millis / 3 > 49 && millis / 3 < 500, `${millis} ms`)
-      assert.strictEqual(edge(observed, undefined, "hello").calls, 3)
-    }))
+  it.live.each(["apart", "processes"])(
+    "takes the traces that units have sent to a collector, %s",
+    (where) =>
+      Effect.gen(function*() {
+        const cwd = yield* Binary.folder()
+        const file = Path.join(cwd, "traces.jsonl")
+        const env = {
+          OTEL_EXPORTER_OTLP_ENDPOINT: yield* collector(file),
+          OTEL_EXPORTER_OTLP_PROTOCOL: "http/json"
+        }
+        const servers = where === "apart"
+          ? yield* apart(env)
+          : [yield* Binary.serve([...hello, "--placement", where], { env })] as const
+        for (let call = 0; call < 3; call++) {
+          yield* Binary.call(servers[0].url, "hello/Hello/hello", { name: "world", millis: 50 })
+        }
+        // What was not sent yet is sent when they end.
+        for (const server of servers) {
+          server.kill("SIGTERM")
+          assert.strictEqual((yield* server.ended).code, 0)
+        }
+        const observed = yield* observe(hello, file, cwd)
+        assert.strictEqual(observed.requests, 3)
+        const { calls, millis } = edge(observed, "hello", "greeter")
+        assert.strictEqual(calls, 3)
+        assert.isTrue(millis / 3 > 49 && millis / 3 < 500, `${millis} ms`)
+        assert.strictEqual(edge(observed, undefined, "hello").calls, 3)
+      })
+  )
 
   it.live("says in one line what is wrong with a file, and that of a server there are no spans to keep", () =>
     Effect.gen(function*() {

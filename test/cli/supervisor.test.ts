@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Fs from "node:fs/promises"
+import { fileURLToPath } from "node:url"
 import * as Binary from "../fixtures/cli/binary.ts"
 import * as Traffic from "../fixtures/cli/traffic.ts"
 
 const hello = ["--deployment", Binary.hello]
+const burning = ["--deployment", fileURLToPath(new URL("../fixtures/cli/burning/deployment.ts", import.meta.url))]
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -141,6 +143,41 @@ describe("chorale serve under load", () => {
       yield* until(() => Binary.descendants(server.pid).length === 1)
       assert.deepStrictEqual(Object.keys(counts(outcomes)), ["200"])
     }), 60_000)
+
+  it.live.each(["processes", "threads"])(
+    "follows the processor with the number of replicas, up and down, %s",
+    (placement) =>
+      Effect.gen(function*() {
+        // A replica asks for a tenth of a core and should use half of that; one that waits uses next to nothing.
+        const scaling = "{ max_replicas: 2, target: { cpu: 50 }, scale_down_window: 1 second }"
+        const yaml = `units:\n  burner: { placement: ${placement}, scaling: ${scaling} }\n`
+        const cwd = yield* Binary.folder({ "chorale.yaml": yaml })
+        const server = yield* Binary.serve(burning, { cwd })
+        const burn = Effect.map(
+          Effect.orDie(Binary.call(server.url, "burning/Burner/burn", { millis: 200 })),
+          ({ status }) => status
+        )
+        const { outcomes, stop } = yield* Traffic.load(1, burn)
+        yield* server.line("burner goes from 1 to 2 replicas")
+        yield* stop
+        yield* server.line("burner goes from 2 to 1 replicas")
+        assert.deepStrictEqual(Object.keys(counts(outcomes)), ["200"])
+        assert.notInclude(server.stdout(), "does not scale by cpu")
+      }),
+    60_000
+  )
+
+  it.live("says that it does not scale by cpu where Node does not measure that of threads", () =>
+    Effect.gen(function*() {
+      const yaml = "units:\n  burner: { placement: threads, scaling: { max_replicas: 2, target: { cpu: 50 } } }\n"
+      const cwd = yield* Binary.folder({
+        "chorale.yaml": yaml,
+        "older.mjs": "import { Worker } from \"node:worker_threads\"; delete Worker.prototype.cpuUsage"
+      })
+      const env = { NODE_OPTIONS: `--import=${cwd}/older.mjs` }
+      const server = yield* Binary.serve(burning, { cwd, env })
+      yield* server.line("burner does not scale by cpu: Node ")
+    }))
 
   it.live("is not ended by a signal that it gets while it starts", () =>
     Effect.gen(function*() {

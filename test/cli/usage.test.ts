@@ -99,6 +99,10 @@ const cases: ReadonlyArray<Case> = [
   [3, "the deployment hello: units.greeter.scaling.target: there is none", ["plan", ...hello], {
     files: { "chorale.yaml": "units: { greeter: { scaling: { max_replicas: 3 } } }\n" }
   }],
+  [3, "units.greeter.scaling.target.cpu: it is percent of what a replica asks for, and it asks for none.", [
+    "plan",
+    ...hello
+  ], { files: { "chorale.yaml": "units: { greeter: { scaling: { max_replicas: 3, target: { cpu: 50 } } } }\n" } }],
 
   ...wrongDeployments(["call", "Hello.hello"]),
   [2, "Missing required argument: method", ["call"]],

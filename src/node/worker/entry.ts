@@ -17,6 +17,7 @@ import {
   startKey,
   type Written
 } from "./replica.ts"
+import * as Usage from "./usage.ts"
 
 type Services = ReadonlyArray<Model.Any>
 
@@ -112,6 +113,7 @@ const runProcess = (
   { maxFrameSize, watches }: ProcessStart
 ) => {
   if (watches !== undefined) Orphans.watch(watches)
+  Usage.answer()
   process.on("disconnect", () => process.exit(1))
   // A terminal and a service manager signal a parent and its children alike; how the children end is up to the parent.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined)

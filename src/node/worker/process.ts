@@ -8,6 +8,7 @@ import type { RpcMessage } from "effect/rpc"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
+import { ReplicaUsage } from "../../internal/replicaUsage.ts"
 import * as ServiceError from "../../ServiceError.ts"
 import * as Connection from "../socket/connection.ts"
 import * as FrameReader from "../socket/frameReader.ts"
@@ -25,6 +26,7 @@ import {
   startKey,
   type ToReplica
 } from "./replica.ts"
+import * as Usage from "./usage.ts"
 import type { WorkerError } from "./WorkerError.ts"
 
 export interface ProcessOptions extends Options {
@@ -62,6 +64,8 @@ export const startProcess = Effect.fnUntraced(function*(options: ProcessOptions)
   )
   yield* Launch.untilReady(options, ready, Deferred.await(lost), output.lastLines)
   process.setReady()
+  const usage = yield* ReplicaUsage
+  usage.measuredBy(Usage.ofProcess(child))
   const replica: Replica = {
     name: options.name,
     id: child.pid ?? 0,

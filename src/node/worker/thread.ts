@@ -3,6 +3,7 @@ import { Deferred, Duration, Effect } from "effect"
 import type { RpcMessage } from "effect/rpc"
 import { Worker } from "node:worker_threads"
 import * as ExitGuard from "../../internal/exitGuard.ts"
+import { ReplicaUsage } from "../../internal/replicaUsage.ts"
 import * as ServiceError from "../../ServiceError.ts"
 import * as Launch from "./launch.ts"
 import * as LinkProtocol from "./linkProtocol.ts"
@@ -17,6 +18,7 @@ import {
   type ToReplica,
   type Written
 } from "./replica.ts"
+import * as Usage from "./usage.ts"
 import type { WorkerError } from "./WorkerError.ts"
 
 /** What a thread posts: what it says of itself, what it writes, or answers. */
@@ -53,6 +55,8 @@ export const startThread = Effect.fnUntraced(function*(options: Options) {
   thread.onEnd(output.lastLines, (error) => link.close(Launch.toReason(options.name, error)))
   yield* Launch.untilReady(options, Deferred.await(said), Deferred.await(lost), output.lastLines)
   thread.setReady()
+  const usage = yield* ReplicaUsage
+  usage.measuredBy(Usage.ofThread(worker))
   const replica: Replica = {
     name: options.name,
     id: worker.threadId,

@@ -26,11 +26,16 @@ export const init = Command.make(
       yield* Files.write(target, content)
       yield* Console.log(target)
     }
-    yield* Console.log(`\nNext: ${folder === "." ? "" : `cd ${folder} && `}npm install && npm test && npm start`)
+    yield* Console.log(
+      `\nNext: ${folder === "." ? "" : `cd ${quoted(folder)} && `}npm install && npm test && npm start`
+    )
   }, Effect.catchTag("PlatformError", (error) => Effect.fail(fail("failed", error.message))))
 ).pipe(
   Command.withDescription("Makes a project with a contract, a model, a deployment and a test.")
 )
+
+/** As a shell takes it for one word. */
+const quoted = (text: string): string => /^[\w./@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
 /** A file where a folder would have to be: the path itself, or what is above it. */
 const fileOn = Effect.fnUntraced(function*(path: string): Effect.fn.Return<

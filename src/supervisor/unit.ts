@@ -1,6 +1,6 @@
 /** One unit as it runs under a supervisor: in this process, or in threads and processes of its own. */
 import { Cause, Context, type Duration, Effect, Layer, Schema, type Scope } from "effect"
-import { getCompileCacheDir } from "node:module"
+import * as Module from "node:module"
 import type { UnitDescription } from "../deployment/Description.ts"
 import * as Layers from "../deployment/layer.ts"
 import type { AnyUnit } from "../deployment/unit.ts"
@@ -144,7 +144,7 @@ const environmentOf = (unit: AnyUnit, described: UnitDescription, { addresses, m
     const address = addresses.get(service.key)
     return address === undefined ? [] : [[Located.variable(service), address] as const]
   })
-  const compiled = getCompileCacheDir?.()
+  const compiled = Module.getCompileCacheDir?.()
   return {
     ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
     ...Object.fromEntries([...environment, ...located]),

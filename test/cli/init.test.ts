@@ -14,6 +14,7 @@ const project = Effect.gen(function*() {
   const parent = yield* Binary.folder()
   const made = yield* Binary.run(["init", "My App"], { cwd: parent })
   assert.strictEqual(made.code, 0, made.stderr)
+  assert.isTrue(made.stdout.endsWith("Next: cd 'My App' && npm install && npm test && npm start\n"), made.stdout)
   const path = Path.join(parent, "My App")
   linkModules(path)
   return path

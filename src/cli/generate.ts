@@ -10,6 +10,7 @@ import { fail } from "./ExitCode.ts"
 import * as Files from "./files.ts"
 import * as Flags from "./flags.ts"
 import { load, nothingExposed, type Options as Loading } from "./load.ts"
+import { refuse } from "./prepare.ts"
 
 type Made = ReadonlyArray<Generate.File>
 
@@ -135,7 +136,7 @@ const openapi = Command.make(
     const services = description.units.filter(({ expose }) => expose).flatMap(({ name }) =>
       deployment.units[name]?.service ?? []
     )
-    if (services.length === 0) return yield* fail("deployment", nothingExposed(deployment.name))
+    yield* refuse({ deployment }, services.length === 0 ? [nothingExposed] : [])
     const document = OpenApi.make(
       services,
       { title: deployment.name, version: "0.0.0", secured: false },

@@ -191,6 +191,8 @@ export const problemsOnMachine = (
   description: DeploymentDescription,
   inventory: Resources.Inventory
 ): ReadonlyArray<Problem> => {
+  // A size that is none is a problem of its unit.
+  if (description.units.some(({ resources }) => problemsOfResources("", resources).length > 0)) return []
   const { machine, short, taken } = plan(description, inventory)
   const asked = `cpu ${taken.cpu}, memory ${formatBytes(taken.memory)}, gpu ${taken.gpu}`
   const has = `cpu ${machine.cpu}, memory ${formatBytes(machine.memory)}, gpu ${machine.gpu}`

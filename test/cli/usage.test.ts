@@ -66,9 +66,17 @@ const cases: ReadonlyArray<Case> = [
   [2, "Expected 0 seconds or more, got: -1", ["serve", ...hello, "--grace-period", "-1"]],
   [2, "\"thread\"", ["serve", ...hello, "--placement", "thread"]],
   [2, "hello has no unit greter; it has greeter, hello", ["serve", ...hello, "--unit", "greter"]],
-  [3, "hidden exposes no unit; give one of them expose: true", ["serve", "--deployment", broken("hidden")]],
+  [3, "the deployment hidden: units: none is exposed. Give one of them expose: true.", [
+    "serve",
+    "--deployment",
+    broken("hidden")
+  ]],
   [3, "the deployment cycle: units.hello.dependsOn: units need each other", ["serve", "-d", broken("cycle")]],
-  [3, "this machine has too little cpu and memory for large", ["serve", "--deployment", broken("large")]],
+  [3, "the deployment large: units: they ask for more cpu and memory than this machine has", [
+    "serve",
+    "--deployment",
+    broken("large")
+  ]],
   [3, "Set GREETER_URL to its address, such as http://host:port.", ["serve", ...hello, "--unit", "hello"]],
   [3, "GREETER_URL: \"greeter\" is no address", ["serve", ...hello, "--unit", "hello"], {
     env: { GREETER_URL: "greeter" }
@@ -171,7 +179,12 @@ const cases: ReadonlyArray<Case> = [
     "--namespace",
     "My_Name"
   ]],
-  [3, "hidden exposes no unit; give one of them expose: true", ["generate", "openapi", "-d", broken("hidden")]],
+  [3, "the deployment hidden: units: none is exposed. Give one of them expose: true.", [
+    "generate",
+    "openapi",
+    "-d",
+    broken("hidden")
+  ]],
 
   [2, "Unrecognized flag: --nope in command chorale init", ["init", "--nope"]],
   [2, "Unexpected positional argument: \"other\"", ["init", "one", "other"]],

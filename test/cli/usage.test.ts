@@ -254,6 +254,15 @@ describe.concurrent("chorale that is used wrongly", () => {
       assert.strictEqual(planned.stderr, "chorale: this machine has too little cpu and memory\n")
     }))
 
+  it.live("completes its commands and their flags in shells", () =>
+    Effect.gen(function*() {
+      for (const shell of ["bash", "zsh", "fish"]) {
+        const { code, stdout } = yield* Binary.run(["--completions", shell])
+        assert.strictEqual(code, 0)
+        for (const word of ["serve", "kubernetes", "placement"]) assert.include(stdout, word)
+      }
+    }))
+
   it.live("has in its help the exit codes and each of its commands", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* Binary.run(["--help"])

@@ -148,6 +148,19 @@ describe("chorale generate", () => {
       if (file.endsWith(".json")) JSON.parse(content)
     }))
 
+  it.live.each(["compose", "kubernetes", "kserve", "dockerfile"])(
+    "has units started with the deployment, the configuration and the profile that it was told, %s",
+    (what) =>
+      Effect.gen(function*() {
+        const yaml = "profiles:\n  apart: { units: { greeter: { traffic: { concurrency: 1 } } } }\n"
+        const cwd = yield* Binary.folder({ "run/app.yaml": yaml })
+        const args = ["generate", what, ...hello, "--config", "run/app.yaml", "--profile", "apart"]
+        const words = (yield* succeeds(args, { cwd })).replaceAll(/[\s,"\[\]-]+/g, " ")
+        assert.include(words, "chorale serve deployment ")
+        assert.include(words, "hello/deployment.ts config run/app.yaml profile apart ")
+      })
+  )
+
   it.live("prints where no folder is named", () =>
     Effect.gen(function*() {
       assert.nestedPropertyVal(yield* json(["generate", "openapi", ...hello]), "info.title", "hello")
@@ -165,6 +178,18 @@ describe("chorale doctor", () => {
       const findings = yield* json(["doctor", "--json", "--port", port])
       const names = Array.isArray(findings) ? findings.map(({ name }) => name) : []
       assert.deepStrictEqual(names, ["Node", "CPU", "memory", "ONNX Runtime", "GPU", `port ${port}`])
+    }))
+
+  it.live("says of a Node that it runs no TypeScript", () =>
+    Effect.gen(function*() {
+      const port = String(yield* Binary.closedPort)
+      assert.match(yield* succeeds(["doctor", "--port", port]), /^✓ Node +\d+\.\d+\.\d+$/m)
+      const program = "Object.defineProperty(process.features,'typescript',{value:false})"
+      const env = { NODE_OPTIONS: `--import=data:text/javascript,${program}` }
+      assert.match(
+        yield* succeeds(["doctor", "--port", port], { env }),
+        /^· Node +\d+\.\d+\.\d+\n {2}It runs no TypeScript: install Node 24, or give/m
+      )
     }))
 
   it.live("fails where the port is in use", () =>

@@ -57,7 +57,10 @@ export const startProcess = Effect.fnUntraced(function*(options: ProcessOptions)
     onOverdue: (tag) => process.kill(`it was killed because ${tag} went on after its deadline`)
   })
   const opened = process.connect((message) => link.receive(message))
-  child.on("message", (message: FromReplica) => Deferred.doneUnsafe(said, Effect.succeed(message)))
+  // A Node that watches files is told by the process what it imports, over the same channel.
+  child.on("message", (message: FromReplica | object) => {
+    if ("_tag" in message) Deferred.doneUnsafe(said, Effect.succeed(message))
+  })
   const ready = Effect.tap(
     Deferred.await(said),
     (message) => message._tag === "Ready" ? Deferred.await(opened) : Effect.void

@@ -47,10 +47,14 @@ export const startThread = Effect.fnUntraced(function*(options: Options) {
     // What the server of a thread sends is what RPC has a client receive.
     for (const posted of batch) link.receive(PortMessages.decode(posted) as RpcMessage.FromServerEncoded)
   }
-  worker.on("message", (posted: Posted) => {
-    if (!("_tag" in posted)) receiveAll(posted)
-    else if (posted._tag === "Output") output[posted.stream].push(posted.chunk)
+  const hear = (posted: FromReplica | Written) => {
+    if (posted._tag === "Output") output[posted.stream].push(posted.chunk)
     else Deferred.doneUnsafe(said, Effect.succeed(posted))
+  }
+  worker.on("message", (posted: Posted) => {
+    // A Node that watches files is told by the thread what it imports, over the same port.
+    if (Array.isArray(posted)) receiveAll(posted)
+    else if ("_tag" in posted) hear(posted)
   })
   thread.onEnd(output.lastLines, (error) => link.close(Launch.toReason(options.name, error)))
   yield* Launch.untilReady(options, Deferred.await(said), Deferred.await(lost), output.lastLines)

@@ -88,9 +88,12 @@ describe("chorale call", () => {
 
   it.live("says that nothing answers at an address", () =>
     Effect.gen(function*() {
-      const ended = yield* Binary.run(["call", "Hello.hello", "--url", `http://127.0.0.1:${yield* Binary.closedPort}`])
-      assert.strictEqual(ended.code, 4)
-      assert.match(ended.stderr, /^chorale: nothing answers at http:\/\/127\.0\.0\.1:\d+: /)
+      for (const command of ["call", "bench"]) {
+        const url = `http://127.0.0.1:${yield* Binary.closedPort}`
+        const ended = yield* Binary.run([command, "Hello.hello", "--url", url])
+        assert.strictEqual(ended.code, 4)
+        assert.match(ended.stderr, /^chorale: nothing answers at http:\/\/127\.0\.0\.1:\d+: .*\n$/)
+      }
     }))
 })
 
@@ -155,7 +158,7 @@ describe("chorale generate", () => {
         const yaml = "profiles:\n  apart: { units: { greeter: { traffic: { concurrency: 1 } } } }\n"
         const cwd = yield* Binary.folder({ "run/app.yaml": yaml })
         const args = ["generate", what, ...hello, "--config", "run/app.yaml", "--profile", "apart"]
-        const words = (yield* succeeds(args, { cwd })).replaceAll(/[\s,"\[\]-]+/g, " ")
+        const words = (yield* succeeds(args, { cwd })).replaceAll(/[\s,"[\]-]+/g, " ")
         assert.include(words, "chorale serve deployment ")
         assert.include(words, "hello/deployment.ts config run/app.yaml profile apart ")
       })

@@ -28,6 +28,24 @@ const isRefused = Effect.fnUntraced(function*([code, says, args, { env = {}, fil
   assert.strictEqual(ended.stdout, "")
 })
 
+/** The URL of a server that answers everything like this. */
+const stranger = (answer: (response: Http.ServerResponse) => void) => {
+  const server = Http.createServer((_, response) => answer(response))
+  return Effect.acquireRelease(
+    Effect.callback<string>((resume) =>
+      void server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        resume(Effect.succeed(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`))
+      })
+    ),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  )
+}
+
 /** Modules that cannot be read, of which those that are TypeScript are no files of this package. */
 const unreadable = {
   "syntax.ts": "\nexport default {{{\n",
@@ -200,18 +218,15 @@ const cases: ReadonlyArray<Case> = [
 describe.concurrent("chorale that is used wrongly", () => {
   it.live.each(cases)("ends with %i and says in one line %s", isRefused)
 
+  it.live("says of a server that does not answer that it does not, and ends", () =>
+    Effect.gen(function*() {
+      const url = yield* stranger(() => undefined)
+      yield* isRefused([4, `${url} has not answered for 10 seconds`, ["call", "Hello.hello", "--url", url]])
+    }), 60_000)
+
   it.live("says of a server that is none of chorale's what it is, in one line", () =>
     Effect.gen(function*() {
-      const server = Http.createServer((_, response) => response.end("<html>"))
-      const url = yield* Effect.acquireRelease(
-        Effect.callback<string>((resume) =>
-          void server.listen(0, "127.0.0.1", () => {
-            const address = server.address()
-            resume(Effect.succeed(`http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`))
-          })
-        ),
-        () => Effect.sync(() => server.close())
-      )
+      const url = yield* stranger((response) => response.end("<html>"))
       for (const command of ["call", "bench"]) {
         const says = `${url} is no server of chorale: its /openapi.json is no JSON`
         yield* isRefused([4, says, [command, "Hello.hello", "--url", url]])

@@ -5,7 +5,7 @@
  * |---|---|
  * | 0 | it did what it was asked; `serve` was told to stop and has answered every call that it had taken |
  * | 1 | it failed: a unit did not start, a call failed, a file could not be written, a check of `doctor` did not pass |
- * | 2 | the command line is wrong: a flag, an argument, the payload of a call |
+ * | 2 | the command line is wrong: a flag, an argument, a payload, or a file that they name |
  * | 3 | the deployment is wrong: its module, `chorale.yaml` or a variable of the environment is missing or refused |
  * | 4 | an address is wrong: the port is in use, or nothing answers at the URL |
  * | 130 | it was interrupted |

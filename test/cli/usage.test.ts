@@ -60,8 +60,6 @@ const wrongDeployments = (command: ReadonlyArray<string>): ReadonlyArray<Case> =
   [2, `Unrecognized flag: --nope in command chorale ${command[0]}`, [...command, ...hello, "--nope"]],
   [3, "there is no file nowhere.ts; --deployment names", [...command, "--deployment", "nowhere.ts"]],
   [3, "could not be loaded: this module cannot be loaded (/", [...command, "--deployment", broken("throws")]],
-  [3, "there is no file nowhere.yaml that can be read", [...command, ...hello, "--config", "nowhere.yaml"]],
-  [3, "there is no chorale.yaml, and so no profile production", [...command, ...hello, "--profile", "production"]],
   [
     3,
     "chorale.yaml:1:10 units.greter: the deployment has no such unit. Did you mean greeter?",
@@ -116,6 +114,8 @@ const cases: ReadonlyArray<Case> = [
   [3, "text.yaml could not be loaded: Unknown file", ["graph", "--deployment", "text.yaml"], { files: unreadable }],
 
   ...wrongDeployments(["plan"]),
+  [3, "there is no file nowhere.yaml that can be read", ["plan", ...hello, "--config", "nowhere.yaml"]],
+  [3, "there is no chorale.yaml, and so no profile production", ["plan", ...hello, "--profile", "production"]],
   [3, "chorale.yaml:1:18 yaml: Flow map in block collection", ["plan", ...hello], {
     files: { "chorale.yaml": "units: { greeter:\n" }
   }],

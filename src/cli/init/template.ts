@@ -86,8 +86,8 @@ It runs on Node 22.19 and later. npm brings Node 24 for the scripts and for \`np
 no matter; on a server, which installs without development dependencies, it has to be there.
 `
 
-const configuration = `# yaml-language-server: $schema=chorale.schema.json
-# What differs from deployment.ts. Editors complete and check it by the schema, which \`npx chorale generate schema\` makes.
+const configuration = `# yaml-language-server: $schema=./chorale.schema.json
+# What differs from deployment.ts; \`npx chorale generate schema --out .\` makes the schema by which editors help.
 
 units:
   sentiment:

@@ -37,8 +37,11 @@ export { DeploymentInvalid, Problem } from "./deployment/DeploymentInvalid.ts"
 export type { DeploymentDescription, Placement, Scaling, UnitDescription } from "./deployment/Description.ts"
 export { draw } from "./deployment/drawing.ts"
 export { graph, type GraphData, type GraphNode, toData, toDot, toMermaid } from "./deployment/graph.ts"
+export { type Observation, observe, type ObservedEdge } from "./deployment/observation.ts"
+export { drawObservation } from "./deployment/observationDrawing.ts"
 export { stages } from "./deployment/order.ts"
 export { type DeploymentPlan, drawPlan, plan, type PlannedUnit } from "./deployment/plan.ts"
+export { parseSpanFile, SpanFileInvalid, toSpanFile } from "./deployment/spanFile.ts"
 export type {
   AnyUnit,
   LayerOf,

@@ -34,6 +34,15 @@ export interface Discovery<out E = never> {
 }
 
 /**
+ * Finds the replicas of a service by its name: in the configuration (`fromConfig`), in a map (`fromMap`), in DNS
+ * (`Dns.byName` of `chorale/node`), or wherever else somebody keeps names.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type ByName<out E = never> = (service: Model.Any) => Discovery<E>
+
+/**
  * An address that cannot be one. `source` says where it is from, such as the environment variable.
  *
  * @category errors
@@ -89,7 +98,7 @@ export const fromAddresses = (addresses: ReadonlyArray<Address>): Discovery => (
  * @category constructors
  * @since 0.2.0
  */
-export const fromConfig = (service: Model.Any): Discovery<AddressError> => ({
+export const fromConfig: ByName<AddressError> = (service) => ({
   addresses: Stream.fromEffect(
     configured(service).pipe(
       Effect.flatMap(Effect.fromOption),
@@ -97,6 +106,35 @@ export const fromConfig = (service: Model.Any): Discovery<AddressError> => ({
     )
   )
 })
+
+/**
+ * The addresses that a map has for services by their keys; fails for a service that it does not have.
+ *
+ * **Example** (Where two services are)
+ *
+ * ```ts
+ * import { Discovery } from "chorale"
+ *
+ * export const find = Discovery.fromMap({
+ *   "ocr/TextDetector": ["http://detector:3000"],
+ *   "ocr/TextRecognizer": ["tcp://10.0.0.7:4000", "tcp://10.0.0.8:4000"]
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const fromMap =
+  (addresses: Readonly<Record<string, ReadonlyArray<Address>>>): ByName<AddressError> => ({ key }) => {
+    const found = Object.hasOwn(addresses, key) ? addresses[key] : undefined
+    return found === undefined
+      ? {
+        addresses: Stream.fail(
+          new AddressError({ source: key, address: "", detail: "is no address: the map has none" })
+        )
+      }
+      : fromAddresses(found)
+  }
 
 /**
  * The addresses that the configuration has for a service, if it has any: `DETECTOR_URL` for a service with the key

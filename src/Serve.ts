@@ -171,8 +171,8 @@ export const http = <const Services extends ReadonlyArray<Model.Any>>(
  * Sends traces, metrics and logs to a collector of OpenTelemetry, as the `OTEL_*` variables of the environment say.
  *
  * With `OTEL_EXPORTER_OTLP_ENDPOINT` set and nothing else, it sends traces; `OTEL_METRICS_EXPORTER=otlp` and
- * `OTEL_LOGS_EXPORTER=otlp` add the others, and `OTEL_TRACES_EXPORTER=none` takes traces away. Without an endpoint it
- * does nothing. Provide it to the whole program: what is left is sent when the layer is closed.
+ * `OTEL_LOGS_EXPORTER=otlp` add the others, and `OTEL_TRACES_EXPORTER=none` takes traces away. Without a name in
+ * `OTEL_SERVICE_NAME` it is called as the specification says, `unknown_service:node`. Without an endpoint it does nothing. Provide it to the whole program: what is left is sent when the layer is closed.
  *
  * @category layers
  * @since 0.2.0

@@ -152,8 +152,18 @@ describe("Deployment.check", () => {
         "units.reader.traffic.queue"
       ])
       for (const { advice, detail } of error.problems) assert.isTrue(advice.endsWith(".") && detail.length > 0)
-      assert.include(error.message, "The deployment Pipe_line has 8 problems:")
+      assert.include(error.message, "the deployment Pipe_line has 8 problems:")
       assert.include(error.message, "  units.again: detector and again both serve test/Detector. Leave one out")
+    }))
+
+  it.effect("names a size that is none, also where the machine counts", () =>
+    Effect.gen(function*() {
+      const large = Deployment.make("large", {
+        detector: Deployment.unit(Detector, DetectorLive, { provide, resources: { cpu: 100, memory: -5 } })
+      })
+      const inventory = { cpu: 1, memory: 1, gpus: [] }
+      const error = yield* Effect.flip(Deployment.check(large, { inventory }))
+      assert.deepStrictEqual(error.problems.map(({ path }) => path), ["units.detector.resources.memory"])
     }))
 
   it.effect("names the units along a cycle, once", () =>

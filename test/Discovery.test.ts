@@ -164,6 +164,14 @@ describe("Discovery.configured", () => {
       }
     }))
 
+  it.effect("may be a map, by the keys of services, which fails for one that it does not have", () =>
+    Effect.gen(function*() {
+      const find: Discovery.ByName<Discovery.AddressError> = Discovery.fromMap({ "ocr/TextDetector": ["tcp://a:1"] })
+      assert.deepStrictEqual(yield* Stream.runCollect(find(Detector).addresses), [["tcp://a:1"]])
+      const error = yield* Effect.flip(Stream.runCollect(Discovery.fromMap({})(Detector).addresses))
+      assert.strictEqual(error.message, "ocr/TextDetector: \"\" is no address: the map has none")
+    }))
+
   it.effect("is a discovery of addresses that fails where there are none", () =>
     Effect.gen(function*() {
       const addresses = Stream.runCollect(Discovery.fromConfig(Detector).addresses)

@@ -7,6 +7,7 @@ import * as Report from "./bench/report.ts"
 import { method } from "./call.ts"
 import * as Callee from "./callee.ts"
 import { fail } from "./ExitCode.ts"
+import * as Files from "./files.ts"
 import * as Flags from "./flags.ts"
 import { print, width } from "./output.ts"
 import * as Payload from "./payload.ts"
@@ -44,9 +45,17 @@ export const bench = Command.make("bench", {
     Flag.filter((value) => value >= 0, (value) => `Expected 0 or more, got: ${value}`),
     Flag.withDefault(1)
   ),
+  spans: Flag.String("spans").pipe(
+    Flag.withMetavar("file"),
+    Flag.withDescription("Where the spans of the calls are written, for chorale graph --observed"),
+    Flag.optional
+  ),
   json: Flags.json
-}, ({ concurrency, duration, json, method, payload, rate, warmup, ...options }) =>
+}, ({ concurrency, duration, json, method, payload, rate, spans: file, warmup, ...options }) =>
   Effect.gen(function*() {
+    if (Option.isSome(file) && Option.isSome(options.url)) {
+      return yield* fail("usage", "--spans is for a deployment that runs in here: leave --url out")
+    }
     const body = yield* Payload.read(payload)
     const recorder = makeRecorder()
     const callee = yield* Effect.provideService(Callee.find(method, options), Tracer.Tracer, recorder.tracer)
@@ -55,16 +64,19 @@ export const bench = Command.make("bench", {
     if (warmup > 0) yield* Load.run(call, { ...load, duration: warmup * 1000 })
     recorder.begin()
     const outcome = yield* Load.run(call, { ...load, duration: duration * 1000 })
-    yield* report(callee.name, outcome, recorder.spans(), json)
+    const spans = recorder.spans()
+    yield* report(callee.name, outcome, spans, json)
+    if (Option.isSome(file)) yield* Files.write(file.value, Deployment.toSpanFile(spans))
     if (!outcome.outcomes.has("ok")) return yield* fail("failed", `no call of ${callee.name} succeeded`)
-  }).pipe(
-    Effect.scoped,
-    Effect.catchTag("ConfigError", (error) => Effect.fail(fail("usage", error.message)))
-  )).pipe(
+  }).pipe(Effect.scoped)).pipe(
     Command.withDescription("Calls a method for a time and prints how long that took, and where the time went."),
     Command.withExamples([
       { command: `chorale bench Hello.hello '{"name":"you"}' --concurrency 8`, description: "8 calls at a time" },
-      { command: `chorale bench Ocr.read @page.png --rate 20 --url http://127.0.0.1:3000`, description: "20 a second" }
+      { command: `chorale bench Ocr.read @page.png --rate 20 --url http://127.0.0.1:3000`, description: "20 a second" },
+      {
+        command: `chorale bench Ocr.read @page.png --spans spans.json`,
+        description: "Keep what graph --observed draws"
+      }
     ])
   )
 

@@ -1,5 +1,5 @@
 /** `chorale call`: one call of one method. */
-import { Console, Effect, Stream } from "effect"
+import { Console, Effect, Predicate, Result, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
 import * as Callee from "./callee.ts"
 import { fail } from "./ExitCode.ts"
@@ -23,10 +23,7 @@ export const call = Command.make("call", {
     const body = yield* Payload.read(payload)
     const callee = yield* Callee.find(method, options)
     yield* answer(callee.name, yield* callee.send(body), json)
-  }).pipe(
-    Effect.scoped,
-    Effect.catchTag("ConfigError", (error) => Effect.fail(fail("usage", error.message)))
-  )).pipe(
+  }).pipe(Effect.scoped)).pipe(
     Command.withDescription(
       "Calls a method, of a server that runs or of the deployment in here, and prints the answer."
     ),
@@ -46,7 +43,17 @@ const answer = Effect.fnUntraced(function*(name: string, response: Response, jso
 
 /** A payload that does not fit is for the user of the command to change. */
 const refusal = (name: string, status: number, text: string) =>
-  fail(status === 400 || status === 415 ? "usage" : "failed", `${name} answered ${status}: ${text}`)
+  status === 400 || status === 415
+    ? fail("usage", issueOf(text) ?? `${name} answered ${status}: ${text}`)
+    : fail("failed", `${name} answered ${status}: ${text}`)
+
+/** In one line, what a server says of a payload. */
+const issueOf = (text: string): string | undefined => {
+  const body = Result.getOrElse(Result.try((): unknown => JSON.parse(text)), () => undefined)
+  return Predicate.hasProperty(body, "error") && Predicate.isString(body.error)
+    ? body.error.replaceAll(/\s*\n\s*/g, " ")
+    : undefined
+}
 
 /** A line for each item. */
 const events = (name: string, { body }: Response, json: boolean) =>

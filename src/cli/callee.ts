@@ -53,17 +53,24 @@ const remote = Effect.fnUntraced(function*(target: string, url: string) {
 
 type Request = (path: string, init: RequestInit) => Effect.Effect<Response, ReturnType<typeof fail>>
 
-/** The methods that a server says it has. */
+/** The methods that a server says it has, which it is asked for before any call: so it has to answer soon. */
 const operations = Effect.fnUntraced(function*(origin: string, request: Request) {
-  const response = yield* request("/openapi.json", {})
-  const document: unknown = yield* Effect.tryPromise({
-    try: () => response.json(),
-    catch: () => fail("address", `${origin} is no server of chorale: its /openapi.json is no JSON`)
+  const read = Effect.fnUntraced(function*() {
+    const response = yield* request("/openapi.json", {})
+    const document: unknown = yield* Effect.tryPromise({
+      try: () => response.json(),
+      catch: () => fail("address", `${origin} is no server of chorale: its /openapi.json is no JSON`)
+    })
+    return { document, status: response.status }
+  })
+  const { document, status } = yield* Effect.timeoutOrElse(read(), {
+    duration: "10 seconds",
+    orElse: () => Effect.fail(fail("address", `${origin} has not answered for 10 seconds`))
   })
   const paths = isRecord(document) ? document["paths"] : undefined
   return isRecord(paths)
     ? Object.keys(paths)
-    : yield* fail("address", `${origin} answered ${response.status} for /openapi.json: ${JSON.stringify(document)}`)
+    : yield* fail("address", `${origin} answered ${status} for /openapi.json: ${JSON.stringify(document)}`)
 })
 
 const local = Effect.fnUntraced(function*(target: string, options: Options) {

@@ -1,15 +1,18 @@
 /** `chorale generate`: the files with which a deployment runs elsewhere, and descriptions of it. */
-import { Console, Effect, FileSystem, Option, Path } from "effect"
+import { Console, Effect, Option, Path } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as Deployment from "../Deployment.ts"
+import { defaultCommand } from "../deployment/generate/file.ts"
 import * as Generate from "../deployment/generate/Generate.ts"
 import * as Limits from "../http/limits.ts"
 import * as OpenApi from "../http/openapi.ts"
 import { fail } from "./ExitCode.ts"
+import * as Files from "./files.ts"
 import * as Flags from "./flags.ts"
-import { describe, load } from "./load.ts"
+import { load, nothingExposed, type Options as Loading } from "./load.ts"
+import { refuse } from "./prepare.ts"
 
-type Files = ReadonlyArray<Generate.File>
+type Made = ReadonlyArray<Generate.File>
 
 const out = Flag.String("out").pipe(
   Flag.withAlias("o"),
@@ -20,8 +23,33 @@ const out = Flag.String("out").pipe(
   Flag.optional
 )
 
-const text = (name: string, metavar: string, description: string) =>
-  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
+const text = (
+  name: string,
+  metavar: string,
+  description: string,
+  { expected, fits }: { readonly expected: string; readonly fits: (value: string) => boolean }
+) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar(metavar),
+    Flag.withDescription(description),
+    Flag.filter(fits, () => `Expected ${expected}`),
+    Flag.optional
+  )
+
+const image = {
+  expected: "the name of an image, such as registry.example/ocr:1.0.0",
+  fits: (value: string) => /^[a-z0-9][\w./:@-]*$/i.test(value)
+}
+
+const namespace = {
+  expected: "lower case letters, digits and hyphens, such as ocr-production",
+  fits: (value: string) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(value)
+}
+
+const httpUrl = {
+  expected: "an address such as http://host:port",
+  fits: (value: string) => /^https?:$/.test(URL.parse(value)?.protocol ?? "")
+}
 
 const port = Flag.Int("port").pipe(
   Flag.withDescription("The port on which the units listen"),
@@ -30,19 +58,24 @@ const port = Flag.Int("port").pipe(
 )
 
 const container = {
-  image: text("image", "name", "The image of units that name none: the name of the deployment, with the tag latest"),
+  image: text(
+    "image",
+    "name",
+    "The image of units that name none: the name of the deployment, with the tag latest",
+    image
+  ),
   port,
   lookup: Flag.Boolean("lookup").pipe(
     Flag.withDescription("Units look up the replicas of those that they call, and choose among them"),
     Flag.withDefault(true)
   ),
-  telemetry: text("telemetry", "url", "Where a collector of OpenTelemetry takes traces, metrics and logs")
+  telemetry: text("telemetry", "url", "Where a collector of OpenTelemetry takes traces, metrics and logs", httpUrl)
 }
 
 const cluster = {
   ...container,
-  namespace: text("namespace", "name", "The namespace, which is made, too: the name of the deployment"),
-  prometheus: text("prometheus", "url", "Where KEDA asks Prometheus")
+  namespace: text("namespace", "name", "The namespace, which is made, too: the name of the deployment", namespace),
+  prometheus: text("prometheus", "url", "Where KEDA asks Prometheus", httpUrl)
 }
 
 const flags = { ...Flags.deployment, out }
@@ -50,7 +83,11 @@ const flags = { ...Flags.deployment, out }
 const compose = Command.make(
   "compose",
   { ...flags, ...container },
-  (options) => fromDescription(options, (description) => Generate.compose(description, withoutNone(options)))
+  (options) =>
+    fromDescription(
+      options,
+      (description, command) => Generate.compose(description, { ...withoutNone(options), command })
+    )
 ).pipe(
   Command.withDescription("A file for docker compose.")
 )
@@ -58,7 +95,11 @@ const compose = Command.make(
 const kubernetes = Command.make(
   "kubernetes",
   { ...flags, ...cluster },
-  (options) => fromDescription(options, (description) => Generate.kubernetes(description, withoutNone(options)))
+  (options) =>
+    fromDescription(
+      options,
+      (description, command) => Generate.kubernetes(description, { ...withoutNone(options), command })
+    )
 ).pipe(
   Command.withDescription("Manifests for a Kubernetes cluster.")
 )
@@ -66,7 +107,11 @@ const kubernetes = Command.make(
 const kserve = Command.make(
   "kserve",
   { ...flags, ...cluster },
-  (options) => fromDescription(options, (description) => Generate.kserve(description, withoutNone(options)))
+  (options) =>
+    fromDescription(
+      options,
+      (description, command) => Generate.kserve(description, { ...withoutNone(options), command })
+    )
 ).pipe(
   Command.withDescription("Manifests for KServe.")
 )
@@ -75,7 +120,10 @@ const dockerfile = Command.make(
   "dockerfile",
   { ...flags, port },
   (options) =>
-    fromDescription(options, (description) => Generate.dockerfile(description, withoutNone({ port: options.port })))
+    fromDescription(
+      options,
+      (description, command) => Generate.dockerfile(description, { ...withoutNone({ port: options.port }), command })
+    )
 ).pipe(
   Command.withDescription("A Dockerfile with which every unit runs, and its .dockerignore.")
 )
@@ -84,10 +132,11 @@ const openapi = Command.make(
   "openapi",
   flags,
   Effect.fnUntraced(function*(options) {
-    const { deployment } = yield* load(options)
-    const services = Object.values(deployment.units).filter(({ options }) => options.expose === true).map((
-      { service }
-    ) => service)
+    const { deployment, description } = yield* checked(options)
+    const services = description.units.filter(({ expose }) => expose).flatMap(({ name }) =>
+      deployment.units[name]?.service ?? []
+    )
+    yield* refuse({ deployment }, services.length === 0 ? [nothingExposed] : [])
     const document = OpenApi.make(
       services,
       { title: deployment.name, version: "0.0.0", secured: false },
@@ -127,32 +176,47 @@ const withoutNone = <Options extends Readonly<Record<string, unknown>>>(options:
   ) as { readonly [Name in keyof Options]?: Options[Name] extends Option.Option<infer A> ? A : Options[Name] }
 
 const fromDescription = Effect.fnUntraced(function*(
-  options: Parameters<typeof load>[0] & { readonly out: Option.Option<string> },
-  make: (description: Deployment.DeploymentDescription) => Files
+  options: Loading & { readonly out: Option.Option<string> },
+  make: (description: Deployment.DeploymentDescription, command: ReadonlyArray<string>) => Made
 ) {
-  const loaded = yield* load(options)
-  const configuration = yield* loaded.configuration
-  yield* Effect.mapError(
-    Deployment.check(loaded.deployment, configuration === undefined ? {} : { configuration }),
+  const { description } = yield* checked(options)
+  yield* write(options.out, make(description, yield* commandOf(options)))
+})
+
+/** What starts a unit elsewhere is told of the same deployment, in the folder that corresponds to this one. */
+const commandOf = Effect.fnUntraced(function*({ config, deployment, profile }: Loading) {
+  const paths = yield* Path.Path
+  const flag = (name: string, value: Option.Option<string>) => Option.isSome(value) ? [name, value.value] : []
+  const path = (name: string, value: Option.Option<string>) =>
+    flag(name, Option.map(value, (path) => paths.relative("", path)))
+  return [
+    ...defaultCommand,
+    ...path("--deployment", deployment),
+    ...path("--config", config),
+    ...flag("--profile", profile)
+  ]
+})
+
+const checked = Effect.fnUntraced(function*(options: Loading) {
+  const { configuration: read, deployment } = yield* load(options)
+  const configuration = yield* read
+  const description = yield* Effect.mapError(
+    Deployment.check(deployment, configuration === undefined ? {} : { configuration }),
     (error) => fail("deployment", error.message)
   )
-  yield* write(options.out, make(describe(loaded.deployment, configuration)))
+  return { deployment, description }
 })
 
 /** One file is printed as it is; of several, each after its path. */
-const write = Effect.fnUntraced(function*(out: Option.Option<string>, made: Files) {
+const write = Effect.fnUntraced(function*(out: Option.Option<string>, made: Made) {
   if (Option.isNone(out)) {
     const contents = made.map(({ content, path }) => made.length === 1 ? content : `# ${path}\n${content}`)
     return yield* Console.log(contents.join("\n").trimEnd())
   }
-  const files = yield* FileSystem.FileSystem
   const paths = yield* Path.Path
   for (const { content, path } of made) {
     const target = paths.join(out.value, path)
-    yield* files.makeDirectory(paths.dirname(target), { recursive: true }).pipe(
-      Effect.andThen(files.writeFileString(target, content)),
-      Effect.mapError((error) => fail("failed", `${target} could not be written: ${error.message}`))
-    )
+    yield* Files.write(target, content)
     yield* Console.log(target)
   }
 })

@@ -80,6 +80,9 @@ const readConfiguration = Effect.fnUntraced(function*(options: Options, deployme
   )
 })
 
+/** What is wrong with a deployment that nobody outside of it can call. */
+export const nothingExposed = { path: "units", detail: "none is exposed", advice: "Give one of them expose: true." }
+
 /** What the flags of a command change of a description. */
 export interface Changes {
   readonly placement?: Placement | undefined

@@ -19,6 +19,7 @@ export const read = Effect.fnUntraced(function*(payload: string): Effect.fn.Retu
 > {
   if (!payload.startsWith("@")) return yield* checked(payload, "the payload")
   const path = payload.slice(1)
+  if (path === "") return yield* fail("usage", "after @ comes the path of a file")
   const files = yield* FileSystem.FileSystem
   const bytes = yield* Effect.mapError(
     files.readFile(path),

@@ -1,6 +1,7 @@
-/** A deployment that is about to run here, whole or one unit of it, after everything was checked. */
-import { ConfigProvider, Effect } from "effect"
+/** A deployment that is about to run here, whole or one unit of it, and all that is wrong with that. */
+import { Array as Arrays, ConfigProvider, Effect } from "effect"
 import * as Deployment from "../Deployment.ts"
+import { problemsOnMachine } from "../deployment/check.ts"
 import type { DeploymentDescription, UnitDescription } from "../deployment/Description.ts"
 import * as Resources from "../Resources.ts"
 import * as Located from "../supervisor/located.ts"
@@ -17,8 +18,20 @@ export interface Prepared {
   readonly addresses: Readonly<Record<string, string>>
 }
 
-/** Checks what is to run here: names, dependencies, numbers, resources, variables. */
-export const prepare = Effect.fnUntraced(function*(
+/** What is to run here, unless something is wrong with it. */
+export const prepare = (...args: Parameters<typeof examine>) =>
+  Effect.flatMap(examine(...args), ({ prepared, problems }) => Effect.as(refuse(prepared, problems), prepared))
+
+/** Fails with the problems, where there are any, in one report. */
+export const refuse = ({ deployment: { name } }: Pick<Prepared, "deployment">, problems: ReadonlyArray<Problem>) =>
+  Arrays.isReadonlyArrayNonEmpty(problems)
+    ? Effect.fail(fail("deployment", new Deployment.DeploymentInvalid({ deployment: name, problems }).message))
+    : Effect.void
+
+type Problem = typeof Deployment.Problem.Type
+
+/** What is to run here, and what is wrong with it: names, dependencies, numbers, resources, variables. */
+export const examine = Effect.fnUntraced(function*(
   { configuration: read, deployment: whole }: Loaded,
   { unit, ...changes }: Changes & { readonly unit?: string | undefined }
 ) {
@@ -28,12 +41,9 @@ export const prepare = Effect.fnUntraced(function*(
     describe(deployment, configuration, changes)
   const description = described(configuration)
   const addresses = unit === undefined ? {} : addressesOf(whole, describe(whole, configuration))
-  yield* check(deployment, description, configuration).pipe(
-    Effect.provide(layerAddresses(addresses)),
-    Effect.mapError((error) => fail("deployment", error.message))
-  )
   const prepared: Prepared = { deployment, description, addresses, describe: described }
-  return prepared
+  const problems = yield* Effect.provide(check(prepared, configuration), layerAddresses(addresses))
+  return { prepared, problems }
 })
 
 /** What a configuration says of addresses, for whoever reads the environment. */
@@ -42,22 +52,15 @@ export const layerAddresses = (addresses: Readonly<Record<string, string>>) =>
 
 /** The flags of a command count where the machine is concerned, too. */
 const check = Effect.fnUntraced(function*(
-  deployment: Deployment.Any,
-  description: DeploymentDescription,
+  { deployment, description }: Prepared,
   configuration: Deployment.Configuration | undefined
 ) {
-  yield* Deployment.check(deployment, {
-    environment: true,
-    addresses: true,
-    ...(configuration === undefined ? {} : { configuration })
-  })
-  const { inventory } = yield* Resources.Machine
-  const { short } = Deployment.plan(description, inventory)
-  if (short.length === 0) return
-  return yield* fail(
-    "deployment",
-    `this machine has too little ${short.join(" and ")} for ${deployment.name}; chorale plan says for what`
+  const options = configuration === undefined ? {} : { configuration }
+  const problems = yield* Deployment.check(deployment, { environment: true, addresses: true, ...options }).pipe(
+    Effect.match({ onFailure: ({ problems }) => problems, onSuccess: () => [] })
   )
+  const { inventory } = yield* Resources.Machine
+  return [...problems, ...problemsOnMachine(description, inventory)]
 })
 
 /** A deployment of that unit alone, which finds the services that it calls as it finds those outside. */

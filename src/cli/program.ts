@@ -4,26 +4,16 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Console, Effect, Exit, Runtime } from "effect"
 import { CliError, CliOutput, Command } from "effect/cli"
 import { chorale } from "./chorale.ts"
-import { codes, CommandFailed } from "./ExitCode.ts"
+import { codes, CommandFailed, reasonOf } from "./ExitCode.ts"
+import { presenter } from "./presenter.ts"
 import { Stopping } from "./Stopping.ts"
 import { version } from "./version.ts"
 
 const stopping: Stopping = { exitCode: codes.interrupted }
 
-/** One line for what is wrong with a command line, in place of all that there is to know about the command. */
-const presenter: CliOutput.Presenter = {
-  present: (event) =>
-    event._tag !== "InvalidInvocation" ? CliOutput.defaultPresenter.present(event) : Effect.andThen(
-      Effect.forEach(event.errors, (error) => Console.error(`chorale: ${inOneLine(error.message)}`), { discard: true }),
-      Console.error(`Try: ${event.commandPath.join(" ")} --help`)
-    )
-}
-
-const inOneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ")
-
 const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
-  const error = Cause.squash(cause)
+  const error = reasonOf(cause)
   if (CliError.isCliError(error)) return Effect.void
   return Console.error(`chorale: ${error instanceof CommandFailed ? error.message : Cause.pretty(cause)}`)
 }
@@ -31,7 +21,7 @@ const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
 const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return codes.done
   if (Cause.hasInterruptsOnly(exit.cause)) return stopping.exitCode
-  const error = Cause.squash(exit.cause)
+  const error = reasonOf(exit.cause)
   return CliError.isCliError(error)
     ? error._tag === "ShowHelp" && error.errors.length === 0 ? codes.done : codes.usage
     : Runtime.getErrorExitCode(error)

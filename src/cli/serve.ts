@@ -15,6 +15,7 @@ const flags = {
   ...Flags.deployment,
   host: Flag.String("host").pipe(
     Flag.withDescription("The address to listen on: 127.0.0.1, which nobody else reaches; in a container 0.0.0.0"),
+    Flag.filter((host) => host.trim() !== "", () => "Expected an address, such as 127.0.0.1 or 0.0.0.0"),
     Flag.withDefault("127.0.0.1")
   ),
   port: Flag.Int("port").pipe(
@@ -47,7 +48,7 @@ const flags = {
     Flag.withDefault(false)
   ),
   watch: Flag.Boolean("watch").pipe(
-    Flag.withDescription("Start again when a file of the deployment changes"),
+    Flag.withDescription("Start again when a file of the deployment or its configuration changes"),
     Flag.withDefault(false)
   ),
   json: Flags.json
@@ -59,7 +60,7 @@ export type Options = Command.Command.Config.Infer<typeof flags>
 export const serve = Command.make("serve", flags, (options) =>
   // The other commands need none of it.
   options.watch
-    ? Effect.flatMap(Effect.promise(() => import("./serve/watch.ts")), ({ watch }) => watch)
+    ? Effect.flatMap(Effect.promise(() => import("./serve/watch.ts")), ({ watch }) => watch(options))
     : Effect.flatMap(Effect.promise(() => import("./serve/run.ts")), ({ run }) =>
       run({ ...options, unit: Option.getOrUndefined(options.unit) }))).pipe(
     Command.withDescription(

@@ -40,12 +40,15 @@ export class DeploymentInvalid extends Schema.TaggedError<DeploymentInvalid>()("
   problems: Schema.NonEmptyArray(Problem)
 }) {
   override get message(): string {
-    const count = this.problems.length === 1 ? "a problem" : `${this.problems.length} problems`
-    return [`The deployment ${this.deployment} has ${count}:`, ...this.problems.map(lineOf)].join("\n")
+    const [first, ...more] = this.problems
+    const what = first.file ?? `the deployment ${this.deployment}`
+    if (more.length === 0) return first.file === undefined ? `${what}: ${lineOf(first)}` : lineOf(first)
+    const lines = this.problems.map((problem) => `  ${lineOf(problem)}`)
+    return [`${what} has ${this.problems.length} problems:`, ...lines].join("\n")
   }
 }
 
 const lineOf = ({ advice, column, detail, file, line, path }: Problem): string => {
   const place = file === undefined ? "" : `${file}:${line ?? 1}:${column ?? 1} `
-  return `  ${place}${path}: ${detail}. ${advice}`
+  return `${place}${path}: ${detail}. ${advice}`
 }

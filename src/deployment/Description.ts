@@ -17,7 +17,8 @@ export type Placement = "local" | "threads" | "processes"
  * When the number of replicas follows the load.
  *
  * `concurrency` is calls in flight per replica, `cpu` percent of what a replica asks for, `queue` calls that wait per
- * replica. Windows are in milliseconds: a change is made only when it was called for that long.
+ * replica. Windows are in milliseconds: a change is made only when it was called for that long. The `cpu` of a thread is
+ * what it does itself, without threads that it starts, and is measured since Node 24.6.
  *
  * @category models
  * @since 0.2.0

@@ -73,7 +73,7 @@ const more = (path: string, value: number | undefined, least: "than 0" | "0 or m
     ? []
     : [problem(path, `${value} is no number for it`, least === "than 0" ? "Use more than 0." : "Use 0 or more.")]
 
-const problemsOfScaling = (path: string, { replicas, scaling }: UnitDescription): ReadonlyArray<Problem> => {
+const problemsOfScaling = (path: string, { replicas, resources, scaling }: UnitDescription): ReadonlyArray<Problem> => {
   if (scaling === undefined) return []
   const { maxReplicas, minReplicas, scaleDownWindow, scaleUpWindow, target } = scaling
   return [
@@ -96,6 +96,15 @@ const problemsOfScaling = (path: string, { replicas, scaling }: UnitDescription)
       : []),
     ...(Object.values(target).every((value) => value === undefined)
       ? [problem(`${path}.target`, "there is none", "Say what is aimed at: concurrency, cpu or queue.")]
+      : []),
+    ...(target.cpu !== undefined && (resources.cpu ?? 0) === 0
+      ? [
+        problem(
+          `${path}.target.cpu`,
+          "it is percent of what a replica asks for, and it asks for none",
+          "Give resources.cpu."
+        )
+      ]
       : []),
     ...more(`${path}.target.concurrency`, target.concurrency, "than 0"),
     ...more(`${path}.target.cpu`, target.cpu, "than 0"),
@@ -182,6 +191,8 @@ export const problemsOnMachine = (
   description: DeploymentDescription,
   inventory: Resources.Inventory
 ): ReadonlyArray<Problem> => {
+  // A size that is none is a problem of its unit.
+  if (description.units.some(({ resources }) => problemsOfResources("", resources).length > 0)) return []
   const { machine, short, taken } = plan(description, inventory)
   const asked = `cpu ${taken.cpu}, memory ${formatBytes(taken.memory)}, gpu ${taken.gpu}`
   const has = `cpu ${machine.cpu}, memory ${formatBytes(machine.memory)}, gpu ${machine.gpu}`

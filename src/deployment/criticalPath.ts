@@ -133,7 +133,7 @@ const walk = (
 }
 
 /** Whether the second span is what a replica did for the first, which is what the caller saw of the same call. */
-const isHop = (client: RecordedSpan, server: RecordedSpan): boolean =>
+export const isHop = (client: RecordedSpan, server: RecordedSpan): boolean =>
   client.name === server.name && "chorale.transport_ms" in client.attributes
 
 const queueOf = ({ attributes }: RecordedSpan): number => {
@@ -171,17 +171,28 @@ export const drawCriticalPath = ({ edges, millis, requests, sequentialMillis }: 
     `${caller ?? "request"} -> ${callee}`,
     String(calls),
     format(own),
-    millis === 0 ? "" : `${Math.round(100 * own / millis)} %`,
+    percent(own, millis),
     format(queueMillis)
   ])
-  const each = requests === 1 ? "The request" : `${requests} requests`
   return [
     table(["edge", "calls", "ms", "share", "queue ms"], rows, { right: [1, 2, 3, 4] }),
-    `${each} took ${format(millis)} ms; one call at a time it would be ${format(sequentialMillis)} ms.`
+    drawTotals({ millis, requests, sequentialMillis })
   ].join("\n")
 }
 
-const format = (millis: number): string => millis.toFixed(millis < 10 ? 2 : millis < 100 ? 1 : 0)
+/** A part of something in words; nothing of nothing. */
+export const percent = (part: number, whole: number): string => whole === 0 ? "" : `${Math.round(100 * part / whole)} %`
+
+/** How long requests took, and would have taken. */
+export const drawTotals = (
+  { millis, requests, sequentialMillis }: Pick<CriticalPath, "millis" | "requests" | "sequentialMillis">
+): string => {
+  const each = requests === 1 ? "The request" : `${requests} requests`
+  return `${each} took ${format(millis)} ms; one call at a time it would be ${format(sequentialMillis)} ms.`
+}
+
+/** Milliseconds with as many digits as matter. */
+export const format = (millis: number): string => millis.toFixed(millis < 10 ? 2 : millis < 100 ? 1 : 0)
 
 /**
  * Spans of a tracer as plain data; those that have not ended are left out.

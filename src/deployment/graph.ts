@@ -1,6 +1,7 @@
 /** The units of a deployment and the services they call, as a graph. */
 import { Graph, Option } from "effect"
 import type { DeploymentDescription, UnitDescription } from "./Description.ts"
+import { edgesOf, type Observation, type ObservedEdge, summaryOf, textOf } from "./observation.ts"
 
 /**
  * A unit, or a service that is served outside of the deployment.
@@ -20,55 +21,88 @@ export type GraphNode =
  */
 export const graph = ({ units }: DeploymentDescription): Graph.DirectedGraph<GraphNode, "calls"> =>
   Graph.directed<GraphNode, "calls">((mutable) => {
-    const indexes = new Map<string, Graph.NodeIndex>()
-    for (const unit of units) indexes.set(unit.name, Graph.addNode(mutable, { kind: "unit", name: unit.name, unit }))
-    const outside = new Map<string, Graph.NodeIndex>()
-    for (const name of new Set(units.flatMap(({ external }) => external))) {
-      outside.set(name, Graph.addNode(mutable, { kind: "external", name }))
+    const indexes = addNodes<GraphNode, "calls">(mutable, units)
+    for (const { from, to } of edgesBetween(units)) addEdge(mutable, indexes.get(from), indexes.get(to), "calls")
+  })
+
+const addNodes = <Node, Edge>(mutable: Graph.MutableDirectedGraph<GraphNode | Node, Edge>, units: Units) => {
+  const indexes = new Map<string, Graph.NodeIndex>()
+  for (const unit of units) indexes.set(unit.name, Graph.addNode(mutable, { kind: "unit", name: unit.name, unit }))
+  for (const name of outsideOf({ units })) indexes.set(name, Graph.addNode(mutable, { kind: "external", name }))
+  return indexes
+}
+
+const addEdge = <Node, Edge>(
+  mutable: Graph.MutableDirectedGraph<Node, Edge>,
+  from: Graph.NodeIndex | undefined,
+  to: Graph.NodeIndex | undefined,
+  edge: Edge
+) => {
+  if (from !== undefined && to !== undefined) Graph.addEdge(mutable, from, to, edge)
+}
+
+type Units = DeploymentDescription["units"]
+
+const edgesBetween = (units: Units): ReadonlyArray<{ readonly from: string; readonly to: string }> =>
+  units.flatMap(({ dependsOn, external, name }) => [...dependsOn, ...external].map((to) => ({ from: name, to })))
+
+/** What is drawn besides units and services: the requests, where they were observed. */
+type DrawnNode = GraphNode | { readonly kind: "requests"; readonly name: string }
+
+/** The graph with what was observed of each edge, as far as anything was; the requests are a node of their own. */
+const drawn = ({ units }: DeploymentDescription, observation: Observation | undefined) =>
+  Graph.directed<DrawnNode, string>((mutable) => {
+    const indexes = addNodes<DrawnNode, string>(mutable, units)
+    const text = (edge: ObservedEdge) => observation === undefined ? "" : textOf(edge, observation)
+    for (const { from, observed, to } of edgesOf(edgesBetween(units), observation)) {
+      addEdge(mutable, indexes.get(from), indexes.get(to), observed === undefined ? "" : text(observed))
     }
-    for (const { dependsOn, external, name } of units) {
-      const from = indexes.get(name)
-      const called = [...dependsOn.map((name) => indexes.get(name)), ...external.map((name) => outside.get(name))]
-      for (const to of called) {
-        if (from !== undefined && to !== undefined) Graph.addEdge(mutable, from, to, "calls")
-      }
+    if (observation === undefined) return
+    const requests = Graph.addNode(mutable, { kind: "requests", name: summaryOf(observation) })
+    for (const edge of observation.edges) {
+      if (edge.from === undefined) addEdge(mutable, requests, indexes.get(edge.to), text(edge))
     }
   })
 
 /**
- * The graph of a deployment as a Mermaid flow chart.
+ * The graph of a deployment as a Mermaid flow chart, with what was observed on its edges where that is given.
  *
  * @category converting
  * @since 0.2.0
  */
-export const toMermaid = (description: DeploymentDescription): string =>
-  Graph.toMermaid(graph(description), {
+export const toMermaid = (description: DeploymentDescription, observation?: Observation): string =>
+  Graph.toMermaid(drawn(description, observation), {
     nodeLabel: (node) => labelOf(node).join("\n"),
-    edgeLabel: () => "",
-    nodeShape: (node) => node.kind === "external" ? "hexagon" : node.unit.expose ? "stadium" : "rectangle"
+    edgeLabel: (label) => label,
+    nodeShape: (node) => node.kind !== "unit" ? shapes[node.kind] : node.unit.expose ? "stadium" : "rectangle"
   })
 
+const shapes = { external: "hexagon", requests: "circle" } as const
+
 /**
- * The graph of a deployment in DOT, the language of Graphviz.
+ * The graph of a deployment in DOT, the language of Graphviz, with what was observed on its edges where that is given.
  *
  * @category converting
  * @since 0.2.0
  */
-export const toDot = (description: DeploymentDescription): string =>
-  Graph.toGraphViz(graph(description), {
+export const toDot = (description: DeploymentDescription, observation?: Observation): string =>
+  Graph.toGraphViz(drawn(description, observation), {
     graphName: description.name,
     nodeLabel: (node) => labelOf(node).join("\n"),
-    edgeLabel: () => ""
+    edgeLabel: (label) => label
   })
 
-const labelOf = (node: GraphNode): ReadonlyArray<string> =>
-  node.kind === "external"
+const labelOf = (node: DrawnNode): ReadonlyArray<string> => {
+  if (node.kind === "requests") return [node.name]
+  return node.kind === "external"
     ? [node.name, "elsewhere"]
     : [node.name, node.unit.service, node.unit.url ?? replicasText(node.unit)]
+}
 
 /**
  * The graph of a deployment as plain data: nodes in the order in which they start, edges by the names of units, or by
- * the key of a service that is served elsewhere.
+ * the key of a service that is served elsewhere. `observed` is there where anything was observed of an edge, and for the
+ * graph as a whole.
  *
  * @category models
  * @since 0.2.0
@@ -78,7 +112,8 @@ export interface GraphData {
   readonly nodes: ReadonlyArray<
     { readonly name: string; readonly kind: GraphNode["kind"]; readonly service: string; readonly url?: string }
   >
-  readonly edges: ReadonlyArray<{ readonly from: string; readonly to: string }>
+  readonly edges: ReadonlyArray<{ readonly from: string; readonly to: string; readonly observed?: ObservedEdge }>
+  readonly observed?: Observation
 }
 
 /**
@@ -87,7 +122,7 @@ export interface GraphData {
  * @category converting
  * @since 0.2.0
  */
-export const toData = (description: DeploymentDescription): GraphData => {
+export const toData = (description: DeploymentDescription, observation?: Observation): GraphData => {
   const { externals, units } = { units: description.units, externals: outsideOf(description) }
   return {
     name: description.name,
@@ -100,13 +135,13 @@ export const toData = (description: DeploymentDescription): GraphData => {
       })),
       ...externals.map((name) => ({ name, kind: "external" as const, service: name }))
     ],
-    edges: units.flatMap(({ dependsOn, external, name }) =>
-      [...dependsOn, ...external].map((to) => ({ from: name, to }))
-    )
+    edges: edgesOf(edgesBetween(units), observation),
+    ...(observation === undefined ? {} : { observed: observation })
   }
 }
 
-const outsideOf = ({ units }: DeploymentDescription) => Array.from(new Set(units.flatMap(({ external }) => external)))
+const outsideOf = ({ units }: Pick<DeploymentDescription, "units">) =>
+  Array.from(new Set(units.flatMap(({ external }) => external)))
 
 /** Units that need each other, each cycle by the names along it; one of each group of units that reach each other. */
 export const cycles = (description: DeploymentDescription): ReadonlyArray<ReadonlyArray<string>> => {

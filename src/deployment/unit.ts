@@ -45,6 +45,7 @@ export interface UnitOptions<Depends, External, Provide> {
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** Names of environment variables that hold secrets, set where the unit runs. */
   readonly secrets?: ReadonlyArray<string>
+  /** When the number of replicas changes: in threads, in processes and in a cluster, not within one process. */
   readonly scaling?: ScalingOptions
   /** Whether it is reachable over HTTP from outside of the deployment. */
   readonly expose?: boolean

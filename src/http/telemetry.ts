@@ -1,5 +1,5 @@
 /** What a process tells a collector of OpenTelemetry. */
-import { Config, ConfigProvider, Effect, Layer, Option } from "effect"
+import { Config, ConfigProvider, Context, Effect, Layer, Option } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Otlp, OtlpSerialization } from "effect/observability"
 
@@ -10,8 +10,20 @@ const endpoint = Config.all([
   variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 ]).pipe(Config.map(([all, traces]) => Option.isSome(all) || Option.isSome(traces)))
 
-/** Who names a collector wants traces, as the specification says; Effect sends nothing that is not asked for by name. */
-const defaults = ConfigProvider.fromEnv({ env: { OTEL_TRACES_EXPORTER: "otlp" } })
+/** What a process is called that the environment has no name for; without it, what the specification says. */
+export const ServiceName = Context.Reference<string>("chorale/http/telemetry/ServiceName", {
+  defaultValue: () => "unknown_service:node"
+})
+
+/** Effect asks for a name, and sends nothing that is not asked for; who names a collector wants traces. */
+const defaults = Effect.fnUntraced(function*() {
+  const hasEndpoint = yield* endpoint
+  const attributes = Option.getOrElse(yield* variable("OTEL_RESOURCE_ATTRIBUTES"), () => "")
+  return ConfigProvider.fromEnvRecord({
+    ...(hasEndpoint ? { OTEL_TRACES_EXPORTER: "otlp" } : {}),
+    ...(/(^|,)\s*service\.name\s*=/.test(attributes) ? {} : { OTEL_SERVICE_NAME: yield* ServiceName })
+  })
+})
 
 const serialization = Layer.unwrap(
   variable("OTEL_EXPORTER_OTLP_PROTOCOL").pipe(
@@ -25,13 +37,10 @@ const serialization = Layer.unwrap(
 export const layer: Layer.Layer<never, Config.ConfigError> = Layer.unwrap(
   Effect.gen(function*() {
     const provider = yield* ConfigProvider.ConfigProvider
-    const hasEndpoint = yield* endpoint
-    const exporters = Otlp.layerFromConfig().pipe(
+    return Otlp.layerFromConfig().pipe(
       Layer.provide(serialization),
-      Layer.provide(FetchHttpClient.layer)
+      Layer.provide(FetchHttpClient.layer),
+      Layer.provide(ConfigProvider.layer(ConfigProvider.orElse(provider, yield* defaults())))
     )
-    return hasEndpoint
-      ? Layer.provide(exporters, ConfigProvider.layer(ConfigProvider.orElse(provider, defaults)))
-      : exporters
   })
 )

@@ -62,8 +62,8 @@ export const make = (asks: ReadonlyArray<Ask>, held: ReadonlyArray<Share>, inven
   const short = new Set<string>()
   const grant = (ask: Ask): boolean => {
     const lacking = lackingFor(ask, room)
-    if (lacking !== undefined) {
-      short.add(lacking)
+    if (lacking.length > 0) {
+      for (const what of lacking) short.add(what)
       return false
     }
     replicas.get(ask)!.push(take(ask, room))
@@ -127,12 +127,11 @@ const fitting = (ask: Ask, room: Room) => room.gpus.filter((gpu) => gpu.name.inc
 // Shares such as 0.1 do not add up exactly in floating point.
 const rounding = 1e-9
 
-const lackingFor = (ask: Ask, room: Room): string | undefined => {
-  if (ask.cpu > room.cpu + rounding) return "cpu"
-  if (ask.memory > room.memory) return "memory"
-  if (ask.gpu > fitting(ask, room).length) return ask.gpuType === undefined ? "gpu" : `gpu ${ask.gpuType}`
-  return undefined
-}
+const lackingFor = (ask: Ask, room: Room): ReadonlyArray<string> => [
+  ...(ask.cpu > room.cpu + rounding ? ["cpu"] : []),
+  ...(ask.memory > room.memory ? ["memory"] : []),
+  ...(ask.gpu > fitting(ask, room).length ? [ask.gpuType === undefined ? "gpu" : `gpu ${ask.gpuType}`] : [])
+]
 
 const take = (ask: Ask, room: Room): ReadonlyArray<number> => {
   const gpus = fitting(ask, room).slice(0, ask.gpu)

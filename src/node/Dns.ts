@@ -6,7 +6,8 @@
 import { Context, Duration, Effect, Latch, Random, Schedule, Schema, Stream } from "effect"
 import * as Dns from "node:dns/promises"
 import { isIPv6 } from "node:net"
-import type { Address, Discovery } from "../Discovery.ts"
+import type { Address, ByName, Discovery } from "../Discovery.ts"
+import type * as Model from "../Model.ts"
 
 /**
  * A name has no address, or could not be looked up: `code` is what the system said, such as `ENOTFOUND`.
@@ -100,6 +101,29 @@ export const discover = (options: Options): Discovery<DnsError> => {
     refresh: Effect.asVoid(stale.open)
   }
 }
+
+/**
+ * Finds the replicas of a service behind a host name that is made of the name of the service; see `discover`.
+ *
+ * **Example** (The headless services of a cluster)
+ *
+ * ```ts
+ * import { Dns } from "chorale/node"
+ *
+ * export const find = Dns.byName({
+ *   scheme: "http",
+ *   host: ({ key }) => `${key.slice(key.lastIndexOf("/") + 1).toLowerCase()}-headless.ocr.svc.cluster.local`,
+ *   port: 3000
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const byName = (
+  { host, ...options }: Omit<Options, "host"> & { readonly host: (service: Model.Any) => string }
+): ByName<DnsError> =>
+(service) => discover({ ...options, host: host(service) })
 
 const defaultAttempts = 5
 

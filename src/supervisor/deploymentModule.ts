@@ -39,7 +39,25 @@ const isDeployment = (value: unknown): value is Deployment.Any =>
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null
 
+/** In one line, with the place in the file where that is known. */
 const reasonOf = (cause: unknown): string => {
-  if (!(cause instanceof Error)) return String(cause)
-  return cause instanceof SyntaxError ? `${cause.name}: ${cause.message}` : cause.message
+  if (!(cause instanceof Error)) return firstLine(String(cause))
+  if (isUnreadable(cause)) return `Node ${process.versions.node} runs no TypeScript; Node 24 does`
+  const what = firstLine(cause instanceof SyntaxError ? `${cause.name}: ${cause.message}` : cause.message || cause.name)
+  const place = placeOf(cause.stack ?? "")
+  return place === undefined ? what : `${what} (${place})`
+}
+
+const firstLine = (text: string): string => text.trim().split("\n", 1)[0] ?? ""
+
+/** What a Node before 22.18 says of TypeScript. */
+const isUnreadable = (cause: Error): boolean =>
+  "code" in cause && cause.code === "ERR_UNKNOWN_FILE_EXTENSION" && /"\.[cm]?tsx?"/.test(cause.message)
+
+/** Where a file could not be read stands above everything else; otherwise it is the innermost call of a program. */
+const placeOf = (stack: string): string | undefined => {
+  const [, unreadable] = /^(?:file:\/\/)?(\/[^\n]*:\d+)\n/.exec(stack) ?? []
+  if (unreadable !== undefined) return unreadable
+  const calls = Array.from(stack.matchAll(/file:\/\/(\/[^\n)]*:\d+:\d+)/g), ([, place]) => place)
+  return calls.find((place) => place?.includes("/node_modules/") === false)
 }

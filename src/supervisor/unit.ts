@@ -1,6 +1,6 @@
 /** One unit as it runs under a supervisor: in this process, or in threads and processes of its own. */
-import { Context, type Duration, Effect, Layer, Schema, type Scope } from "effect"
-import { getCompileCacheDir } from "node:module"
+import { Cause, Context, type Duration, Effect, Layer, Schema, type Scope } from "effect"
+import * as Module from "node:module"
 import type { UnitDescription } from "../deployment/Description.ts"
 import * as Layers from "../deployment/layer.ts"
 import type { AnyUnit } from "../deployment/unit.ts"
@@ -13,6 +13,7 @@ import { limited } from "./limited.ts"
 import * as Located from "./located.ts"
 import * as Relay from "./relay.ts"
 import * as Replicas from "./replicas.ts"
+import * as Usage from "./usage.ts"
 
 /** A unit that did not start; `detail` has the last lines that it wrote. */
 export class StartFailed extends Schema.TaggedError<StartFailed>()("StartFailed", {
@@ -30,6 +31,8 @@ export interface RunningUnit {
   readonly inFlight: () => number
   /** None where it runs in this process or elsewhere. */
   readonly replicas: Replicas.Replicas | undefined
+  /** The share of the processor that its replicas have. */
+  readonly usage: Usage.Usage
   /** What it was last told to be. */
   described: UnitDescription
   /** Puts the limits of its description around it. */
@@ -52,8 +55,13 @@ export interface Surroundings {
 /** Starts a unit and waits until it is ready. */
 export const start = Effect.fnUntraced(function*(unit: AnyUnit, described: UnitDescription, around: Surroundings) {
   const relay = Relay.make(unit.service)
-  const built = yield* build(unit, described, around).pipe(
-    Effect.mapError((error) => new StartFailed({ unit: described.name, detail: messageOf(error) })),
+  const usage = Usage.make()
+  const built = yield* build(unit, described, { ...around, usage }).pipe(
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.interrupt
+        : Effect.fail(new StartFailed({ unit: described.name, detail: detailOf(cause) }))
+    ),
     Effect.annotateLogs({ unit: described.name })
   )
   const running: RunningUnit = {
@@ -61,6 +69,7 @@ export const start = Effect.fnUntraced(function*(unit: AnyUnit, described: UnitD
     client: relay.client,
     inFlight: relay.inFlight,
     replicas: built.replicas,
+    usage,
     described,
     limit: Effect.suspend(() =>
       limited(unit.service, built.client, running.described.traffic, running.described.replicas)
@@ -77,10 +86,14 @@ interface Built {
   readonly replicas: Replicas.Replicas | undefined
 }
 
+interface Inner extends Surroundings {
+  readonly usage: Usage.Usage
+}
+
 const build = (
   unit: AnyUnit,
   described: UnitDescription,
-  around: Surroundings
+  around: Inner
 ): Effect.Effect<Built, unknown, Scope.Scope> =>
   described.url !== undefined
     ? inProcess(unit, Located.at(unit.service, described.url), around)
@@ -97,7 +110,7 @@ const inProcess = Effect.fnUntraced(function*(unit: AnyUnit, layer: Layers.AnyLa
   return { client: clientOf(context, unit.service), replicas: undefined }
 })
 
-const inReplicas = Effect.fnUntraced(function*(unit: AnyUnit, described: UnitDescription, around: Surroundings) {
+const inReplicas = Effect.fnUntraced(function*(unit: AnyUnit, described: UnitDescription, around: Inner) {
   const grant = Context.getUnsafe(around.context, Resources.granted(unit.service))
   const start = described.placement === "threads" ? Worker.layerThread : Worker.layerProcess
   const replicas = yield* Replicas.make(
@@ -109,7 +122,7 @@ const inReplicas = Effect.fnUntraced(function*(unit: AnyUnit, described: UnitDes
         name: `${described.name}/${name}`,
         env: environmentOf(unit, described, around),
         startTimeout: around.startTimeout
-      }).pipe(Layer.provide(Layer.succeed(Resources.Grant, shareOf(grant, index))))
+      }).pipe(Layer.provide([Layer.succeed(Resources.Grant, shareOf(grant, index)), around.usage.layer(name)]))
   )
   return { client: replicas.client, replicas }
 })
@@ -131,7 +144,7 @@ const environmentOf = (unit: AnyUnit, described: UnitDescription, { addresses, m
     const address = addresses.get(service.key)
     return address === undefined ? [] : [[Located.variable(service), address] as const]
   })
-  const compiled = getCompileCacheDir?.()
+  const compiled = Module.getCompileCacheDir?.()
   return {
     ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
     ...Object.fromEntries([...environment, ...located]),
@@ -152,4 +165,13 @@ const reportReadiness = ({ described: { name } }: RunningUnit, { status }: Repli
     })
   )
 
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+/** An error of a layer says what is wrong; where a bug is, its stack does. */
+const detailOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  if (error instanceof Worker.WorkerError) return detailOfReplica(error)
+  return Cause.hasFails(cause) && error instanceof Error ? error.message : Cause.pretty(cause)
+}
+
+/** Which module a replica is started from is no matter of who runs a deployment. */
+const detailOfReplica = ({ detail, reason, stderr }: Worker.WorkerError): string =>
+  [reason === "StartTimedOut" ? `a replica was not ready in time: ${detail}` : detail, ...stderr].join("\n  ")

@@ -6,6 +6,7 @@
 import { Effect, Layer } from "effect"
 import * as Deployment from "../Deployment.ts"
 import * as Layers from "../deployment/layer.ts"
+import * as Telemetry from "../http/telemetry.ts"
 import * as Worker from "../node/Worker.ts"
 import * as Serve from "../Serve.ts"
 import { readAssignment } from "./assignment.ts"
@@ -23,7 +24,9 @@ const called = [...unit.dependsOn, ...unit.external].map(Located.fromEnvironment
 // Limits are for the supervisor to keep; the environment has been set by it. Only the grants are left open.
 const layer = Layers.layerOne(unit, { ...described, traffic: {}, environment: {} }).pipe(
   Layer.provide(Layer.mergeAll(Layer.empty, ...called)),
-  Layer.provide(Serve.layerTelemetry)
+  // What answers the calls has its spans in the same trace.
+  Layer.provideMerge(Serve.layerTelemetry),
+  Layer.provide(Layer.succeed(Telemetry.ServiceName, `${deployment.name}-${name}`))
 ) as Layer.Layer<unknown>
 
 Worker.run([unit.service], layer)

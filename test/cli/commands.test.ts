@@ -83,14 +83,17 @@ describe("chorale call", () => {
       assert.include(refused.stderr, "answered 422: {\"_tag\":\"Impolite\"")
       const wrong = yield* Binary.run(["call", "Hello.hello", "{\"nam\":\"you\"}", ...hello])
       assert.strictEqual(wrong.code, 2)
-      assert.include(wrong.stderr, "InvalidPayload")
+      assert.include(wrong.stderr, "hello/Hello.hello: the payload does not fit the contract: Missing key")
     }))
 
   it.live("says that nothing answers at an address", () =>
     Effect.gen(function*() {
-      const ended = yield* Binary.run(["call", "Hello.hello", "--url", `http://127.0.0.1:${yield* Binary.closedPort}`])
-      assert.strictEqual(ended.code, 4)
-      assert.match(ended.stderr, /^chorale: nothing answers at http:\/\/127\.0\.0\.1:\d+: /)
+      for (const command of ["call", "bench"]) {
+        const url = `http://127.0.0.1:${yield* Binary.closedPort}`
+        const ended = yield* Binary.run([command, "Hello.hello", "--url", url])
+        assert.strictEqual(ended.code, 4)
+        assert.match(ended.stderr, /^chorale: nothing answers at http:\/\/127\.0\.0\.1:\d+: .*\n$/)
+      }
     }))
 })
 
@@ -148,6 +151,19 @@ describe("chorale generate", () => {
       if (file.endsWith(".json")) JSON.parse(content)
     }))
 
+  it.live.each(["compose", "kubernetes", "kserve", "dockerfile"])(
+    "has units started with the deployment, the configuration and the profile that it was told, %s",
+    (what) =>
+      Effect.gen(function*() {
+        const yaml = "profiles:\n  apart: { units: { greeter: { traffic: { concurrency: 1 } } } }\n"
+        const cwd = yield* Binary.folder({ "run/app.yaml": yaml })
+        const args = ["generate", what, ...hello, "--config", "run/app.yaml", "--profile", "apart"]
+        const words = (yield* succeeds(args, { cwd })).replaceAll(/[\s,"[\]-]+/g, " ")
+        assert.include(words, "chorale serve deployment ")
+        assert.include(words, "hello/deployment.ts config run/app.yaml profile apart ")
+      })
+  )
+
   it.live("prints where no folder is named", () =>
     Effect.gen(function*() {
       assert.nestedPropertyVal(yield* json(["generate", "openapi", ...hello]), "info.title", "hello")
@@ -165,6 +181,18 @@ describe("chorale doctor", () => {
       const findings = yield* json(["doctor", "--json", "--port", port])
       const names = Array.isArray(findings) ? findings.map(({ name }) => name) : []
       assert.deepStrictEqual(names, ["Node", "CPU", "memory", "ONNX Runtime", "GPU", `port ${port}`])
+    }))
+
+  it.live("says of a Node that it runs no TypeScript", () =>
+    Effect.gen(function*() {
+      const port = String(yield* Binary.closedPort)
+      assert.match(yield* succeeds(["doctor", "--port", port]), /^✓ Node +\d+\.\d+\.\d+$/m)
+      const program = "Object.defineProperty(process.features,'typescript',{value:false})"
+      const env = { NODE_OPTIONS: `--import=data:text/javascript,${program}` }
+      assert.match(
+        yield* succeeds(["doctor", "--port", port], { env }),
+        /^· Node +\d+\.\d+\.\d+\n {2}It runs no TypeScript: install Node 24, or give/m
+      )
     }))
 
   it.live("fails where the port is in use", () =>

@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { spawn } from "node:child_process"
-import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Binary from "../fixtures/cli/binary.ts"
+import { linkModules } from "../fixtures/cli/modules.ts"
 
-const contracts = fileURLToPath(new URL("../fixtures/cli/hello/contracts.ts", import.meta.url))
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
 /** A project with the dependencies that it would install. */
@@ -14,19 +13,11 @@ const project = Effect.gen(function*() {
   const parent = yield* Binary.folder()
   const made = yield* Binary.run(["init", "My App"], { cwd: parent })
   assert.strictEqual(made.code, 0, made.stderr)
+  assert.isTrue(made.stdout.endsWith("Next: cd 'My App' && npm install && npm test && npm start\n"), made.stdout)
   const path = Path.join(parent, "My App")
   linkModules(path)
   return path
 })
-
-const linkModules = (path: string): void => {
-  const modules = Path.join(path, "node_modules")
-  Fs.mkdirSync(modules)
-  for (const name of Fs.readdirSync(Path.join(root, "node_modules"))) {
-    Fs.symlinkSync(Path.join(root, "node_modules", name), Path.join(modules, name))
-  }
-  Fs.symlinkSync(root, Path.join(modules, "chorale"))
-}
 
 const tool = (name: string, args: ReadonlyArray<string>, cwd: string) =>
   Effect.callback<{ readonly code: number | null; readonly output: string }>((resume) => {
@@ -59,26 +50,4 @@ describe("chorale init", () => {
       assert.strictEqual(ended.stderr, "chorale: package.json would be overwritten; nothing was made\n")
       assert.deepStrictEqual(yield* Binary.filesIn(cwd), ["package.json"])
     }))
-})
-
-describe("chorale serve --watch", () => {
-  it.live("starts again when a file of the deployment changes, and stops well", () =>
-    Effect.gen(function*() {
-      const cwd = yield* Binary.folder()
-      linkModules(cwd)
-      const program = Fs.readFileSync(Binary.hello, "utf8").replace("./contracts.ts", contracts)
-      const write = (greeting: string) =>
-        Fs.writeFileSync(Path.join(cwd, "deployment.ts"), program.replace("?? \"hello\"", `?? "${greeting}"`))
-      write("first")
-      const running = yield* Binary.serve(["--watch", "--port", String(yield* Binary.closedPort)], { cwd })
-      const greeting = Effect.map(
-        Effect.option(Binary.call(running.url, "hello/Hello/hello", { name: "world" })),
-        Option.match({ onNone: () => undefined, onSome: ({ body }) => body })
-      )
-      assert.strictEqual(yield* greeting, "first world")
-      write("second")
-      yield* Effect.repeat(greeting, { until: (text) => text === "second world" })
-      running.kill("SIGTERM")
-      assert.strictEqual((yield* running.ended).code, 0)
-    }), 60_000)
 })

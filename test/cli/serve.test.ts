@@ -29,6 +29,17 @@ const greets = Effect.fnUntraced(function*(url: string) {
   assert.strictEqual((yield* Binary.call(url, "hello/Greeter/where")).status, 404)
 })
 
+/** A port on which something listens. */
+const takenPort = Effect.gen(function*() {
+  const server = Http.createServer()
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () => Effect.sync(() => server.close())
+  )
+  const address = server.address()
+  return String(typeof address === "object" ? address?.port : "")
+})
+
 describe("chorale serve", () => {
   it.live("answers from one process, and only for what is exposed", () =>
     Effect.gen(function*() {
@@ -96,15 +107,25 @@ describe("chorale serve", () => {
       assert.strictEqual((yield* Binary.run(args, { env: { CHORALE_TOKEN: "secret" } })).stdout, "\"hello world\"\n")
     }))
 
+  it.live("names the port that is in use with all else that is wrong, in one report", () =>
+    Effect.gen(function*() {
+      const port = yield* takenPort
+      const yaml = "units:\n  greeter: { resources: { cpu: 100000 } }\n  hello: { secrets: [NOBODY_HAS_IT] }\n"
+      const cwd = yield* Binary.folder({ "chorale.yaml": yaml })
+      const ended = yield* Binary.run(["serve", ...hello, "--port", port], { cwd })
+      assert.strictEqual(ended.code, 3)
+      const [heading, ...lines] = ended.stderr.trim().split("\n")
+      assert.strictEqual(heading, "chorale: the deployment hello has 3 problems:")
+      assert.deepStrictEqual(lines.map((line) => line.split(":").slice(0, 2).join(":")), [
+        "  units.hello.secrets: the environment has no NOBODY_HAS_IT. Set it before you start.",
+        "  units: they ask for more cpu than this machine has",
+        "  --port: cannot listen on 127.0.0.1"
+      ])
+    }))
+
   it.live("says before anything is loaded that its port is in use", () =>
     Effect.gen(function*() {
-      const server = Http.createServer()
-      yield* Effect.acquireRelease(
-        Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-        () => Effect.sync(() => server.close())
-      )
-      const address = server.address()
-      const port = String(typeof address === "object" ? address?.port : "")
+      const port = yield* takenPort
       const ended = yield* Binary.run(["serve", "--deployment", broken, "--placement", "processes", "--port", port])
       assert.strictEqual(ended.code, 4)
       const says =

@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Fs from "node:fs/promises"
+import { fileURLToPath } from "node:url"
 import * as Binary from "../fixtures/cli/binary.ts"
 import * as Traffic from "../fixtures/cli/traffic.ts"
 
 const hello = ["--deployment", Binary.hello]
+const ordered = ["--deployment", fileURLToPath(new URL("../fixtures/cli/ordered/deployment.ts", import.meta.url))]
+const burning = ["--deployment", fileURLToPath(new URL("../fixtures/cli/burning/deployment.ts", import.meta.url))]
 
 const isAlive = (pid: number): boolean => {
   try {
@@ -26,7 +29,7 @@ const counts = (outcomes: ReadonlyArray<Traffic.Outcome>) =>
   Object.fromEntries(Array.from(Map.groupBy(outcomes, String), ([outcome, all]) => [outcome, all.length]))
 
 describe("chorale serve under load", () => {
-  it.live.each(["local", "processes"])(
+  it.live.each(["local", "threads", "processes"])(
     "answers every call that it has taken when it is told to stop, %s",
     (placement) =>
       Effect.gen(function*() {
@@ -141,6 +144,92 @@ describe("chorale serve under load", () => {
       yield* until(() => Binary.descendants(server.pid).length === 1)
       assert.deepStrictEqual(Object.keys(counts(outcomes)), ["200"])
     }), 60_000)
+
+  it.live.each(["processes", "threads"])(
+    "follows the processor with the number of replicas, up and down, %s",
+    (placement) =>
+      Effect.gen(function*() {
+        // A replica asks for a tenth of a core and should use half of that; one that waits uses next to nothing.
+        const scaling = "{ max_replicas: 2, target: { cpu: 50 }, scale_down_window: 1 second }"
+        const yaml = `units:\n  burner: { placement: ${placement}, scaling: ${scaling} }\n`
+        const cwd = yield* Binary.folder({ "chorale.yaml": yaml })
+        const server = yield* Binary.serve(burning, { cwd })
+        const burn = Effect.map(
+          Effect.orDie(Binary.call(server.url, "burning/Burner/burn", { millis: 200 })),
+          ({ status }) => status
+        )
+        const { outcomes, stop } = yield* Traffic.load(1, burn)
+        yield* server.line("burner goes from 1 to 2 replicas")
+        yield* stop
+        yield* server.line("burner goes from 2 to 1 replicas")
+        assert.deepStrictEqual(Object.keys(counts(outcomes)), ["200"])
+        assert.notInclude(server.stdout(), "does not scale by cpu")
+      }),
+    60_000
+  )
+
+  it.live("says that it does not scale by cpu where Node does not measure that of threads", () =>
+    Effect.gen(function*() {
+      const yaml = "units:\n  burner: { placement: threads, scaling: { max_replicas: 2, target: { cpu: 50 } } }\n"
+      const cwd = yield* Binary.folder({
+        "chorale.yaml": yaml,
+        "older.mjs": "import { Worker } from \"node:worker_threads\"; delete Worker.prototype.cpuUsage"
+      })
+      const env = { NODE_OPTIONS: `--import=${cwd}/older.mjs` }
+      const server = yield* Binary.serve(burning, { cwd, env })
+      yield* server.line("burner does not scale by cpu: Node ")
+    }))
+
+  it.live(
+    "says why a process does not come back that ends again and again, and has it back when it is restarted",
+    () =>
+      Effect.gen(function*() {
+        const cwd = yield* Binary.folder({
+          "chorale.yaml": "units:\n  greeter: { replicas: 1, placement: processes }\n"
+        })
+        const env = { BROKEN_FILE: `${cwd}/broken` }
+        const server = yield* Binary.serve(hello, { cwd, env })
+        yield* Effect.promise(() => Fs.writeFile(env.BROKEN_FILE, ""))
+        for (const pid of Binary.descendants(server.pid)) process.kill(pid, "SIGKILL")
+        const says = yield* server.line("A replica has ended too often and will not be built again: ")
+        assert.include(says, "the greeter is broken")
+        assert.include(says, "unit=greeter")
+        const refused = yield* Binary.call(server.url, "hello/Hello/hello", { name: "world" })
+        assert.strictEqual(refused.status, 503)
+        assert.include(JSON.stringify(refused.body), "the greeter is broken")
+        const { body, status } = yield* Effect.promise(async () => {
+          const response = await fetch(`${server.url}/readyz`)
+          return { status: response.status, body: await response.text() }
+        })
+        assert.strictEqual(status, 503)
+        assert.include(body, "none of its replicas is ready: failed")
+        yield* Effect.promise(() => Fs.rm(env.BROKEN_FILE))
+        server.kill("SIGUSR2")
+        yield* server.line("greeter has been restarted")
+        assert.strictEqual((yield* Binary.call(server.url, "hello/Hello/hello", { name: "world" })).status, 200)
+      }),
+    90_000
+  )
+
+  it.live.each(["local", "processes"])(
+    "starts units after those that they call, and stops them before, %s",
+    (placement) =>
+      Effect.gen(function*() {
+        const server = yield* Binary.serve([...ordered, "--placement", placement])
+        server.kill("SIGTERM")
+        const { code, stdout } = yield* server.ended
+        assert.strictEqual(code, 0)
+        const said = Array.from(stdout.matchAll(/\w+ (?:starts|stops)(?=\.)/g), ([text]) => text)
+        assert.deepStrictEqual(said, [
+          "store starts",
+          "reader starts",
+          "ocr starts",
+          "ocr stops",
+          "reader stops",
+          "store stops"
+        ])
+      })
+  )
 
   it.live("is not ended by a signal that it gets while it starts", () =>
     Effect.gen(function*() {

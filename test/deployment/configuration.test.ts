@@ -181,7 +181,7 @@ profiles:
     assert.strictEqual(
       Result.isFailure(result) ? result.failure.message : "",
       [
-        "The deployment my.yaml has 2 problems:",
+        "my.yaml has 2 problems:",
         "  my.yaml:3:15 units.a.replicas: \"x\" does not fit. It takes a whole number of at least 1.",
         "  my.yaml:4:5 units.a.imag: there is no such key. Did you mean image?"
       ].join("\n")

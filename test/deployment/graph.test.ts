@@ -157,9 +157,9 @@ describe("the plan of a deployment", () => {
 
   it("says what there is too little of, and what is asked for at least", () => {
     const plan = Deployment.plan(pipeline, { cpu: 0.25, memory: 2 ** 33, gpus: [] })
-    assert.deepStrictEqual(plan.short, ["cpu"])
+    assert.deepStrictEqual(plan.short, ["cpu", "gpu L4"])
     assert.deepStrictEqual(plan.units.map(({ replicas }) => replicas), [0, 1, 1, 1])
-    assert.isTrue(Deployment.drawPlan(plan).endsWith("\nThere is not enough cpu."))
+    assert.isTrue(Deployment.drawPlan(plan).endsWith("\nThere is not enough cpu and gpu L4."))
     assert.deepStrictEqual(Deployment.plan(pipeline, { cpu: 1, memory: 2 ** 33, gpus: [] }).short, ["gpu L4"])
   })
 

@@ -47,6 +47,22 @@ describe("Serve.layerTelemetry", () => {
       assert.include(body, "reader")
     }))
 
+  it.live("is called as the specification says where the environment has no name for it, and as that says", () =>
+    Effect.gen(function*() {
+      const nameIn = Effect.fnUntraced(function*(env: Record<string, string>) {
+        const { received, url } = yield* collector
+        const all = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_EXPORTER_OTLP_PROTOCOL: "http/json", ...env }
+        yield* Effect.void.pipe(Effect.withSpan("a span"), Effect.provide(withEnvironment(all)))
+        return /"key":"service.name","value":\{"stringValue":"([^"]*)"/.exec((yield* received).body)?.[1]
+      })
+      assert.strictEqual(yield* nameIn({}), "unknown_service:node")
+      assert.strictEqual(yield* nameIn({ OTEL_RESOURCE_ATTRIBUTES: "zone=a,service.name=reader" }), "reader")
+      assert.strictEqual(
+        yield* nameIn({ OTEL_SERVICE_NAME: "ocr", OTEL_RESOURCE_ATTRIBUTES: "service.name=reader" }),
+        "ocr"
+      )
+    }))
+
   it.live("does nothing where the environment names none", () =>
     Effect.void.pipe(Effect.withSpan("nobody"), Effect.provide(withEnvironment({}))))
 })

@@ -1,6 +1,6 @@
 /** A name that has several addresses, which change. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Random, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Dns from "../../src/node/Dns.ts"
 import * as Replicas from "../../src/Replicas.ts"
@@ -110,6 +110,16 @@ describe("Dns.discover", () => {
       assert.deepStrictEqual(tcp.seen, [["tcp://[::1]:4000"]])
       const tls = yield* follow(server, { ...name, scheme: "tls" })
       assert.deepStrictEqual(tls.seen, [["tls://[::1]:4000?servername=reader.internal"]])
+    }))
+
+  it.effect("finds a service by a name that is made of its own", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const find = Dns.byName({ ...name, host: ({ key }) => `${key.slice(key.lastIndexOf("/") + 1)}.internal` })
+      const resolver = (host: string) => Effect.sync(() => [asked.push(host) > 0 ? "10.0.0.1" : ""])
+      const found = yield* Stream.runHead(find(Work).addresses).pipe(Effect.provideService(Dns.Resolver, resolver))
+      assert.deepStrictEqual(asked, ["Work.internal"])
+      assert.deepStrictEqual(Option.getOrThrow(found), ["tcp://10.0.0.1:4000"])
     }))
 
   it.live("asks the system, so that /etc/hosts counts", () =>

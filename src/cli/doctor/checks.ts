@@ -15,7 +15,7 @@ export interface Finding {
 }
 
 export const checks = (port: number): ReadonlyArray<Effect.Effect<Finding>> => [
-  Effect.sync(() => node(process.versions.node)),
+  Effect.sync(() => node(process.versions.node, process.features.typescript !== false)),
   Effect.sync(() => processor(instructions())),
   memory,
   onnxRuntime,
@@ -23,20 +23,14 @@ export const checks = (port: number): ReadonlyArray<Effect.Effect<Finding>> => [
   freePort(port)
 ]
 
-/** Deployments in TypeScript are run as they are, which Node can since 22.18. */
-export const node = (version: string): Finding => {
-  const [major = 0, minor = 0] = version.split(".").map(Number)
-  const name = "Node"
-  if (major < 20) return { name, verdict: "failed", detail: version, advice: "Install Node 24." }
-  return major > 22 || major === 22 && minor >= 18
-    ? { name, verdict: "ok", detail: version }
-    : {
-      name,
-      verdict: "note",
-      detail: version,
-      advice: "It runs no TypeScript: install Node 24, or give --deployment a module in JavaScript."
-    }
-}
+/** Deployments in TypeScript are run as they are, which not every Node can, and none that was told not to. */
+export const node = (version: string, runsTypeScript: boolean): Finding =>
+  runsTypeScript ? { name: "Node", verdict: "ok", detail: version } : {
+    name: "Node",
+    verdict: "note",
+    detail: version,
+    advice: "It runs no TypeScript: install Node 24, or give --deployment a module in JavaScript."
+  }
 
 /** The sets of instructions that make models quicker, those first that do the most. */
 const useful = ["amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "fma", "asimddp", "asimd"]

@@ -1,4 +1,5 @@
 /** The files of a new project. */
+import * as Deployment from "../../Deployment.ts"
 import { version } from "../version.ts"
 
 /** The content of each file by its path; `name` is that of the deployment. */
@@ -8,6 +9,7 @@ export const template = (name: string): Readonly<Record<string, string>> => ({
   ".gitignore": "node_modules/\n",
   "README.md": readme(name),
   "chorale.yaml": configuration,
+  "chorale.schema.json": toJson(Deployment.jsonSchema()),
   "deployment.ts": deployment(name),
   "src/contracts.ts": contracts(name),
   "src/sentiment.ts": sentiment,
@@ -23,7 +25,7 @@ const packageJson = (name: string) =>
     version: "0.0.0",
     private: true,
     type: "module",
-    engines: { node: ">=22.18" },
+    engines: { node: ">=22.19" },
     scripts: {
       start: "chorale serve",
       dev: "chorale serve --watch",
@@ -38,9 +40,12 @@ const packageJson = (name: string) =>
     devDependencies: {
       "@effect/vitest": "~4.0.5",
       "@types/node": "^24.0.0",
+      // A machine with an older Node has this one for its scripts.
+      node: "^24.0.0",
       typescript: "^7.0.2",
       vitest: "^5.1.0"
-    }
+    },
+    allowScripts: { node: true }
   })
 
 const tsconfig = toJson({
@@ -76,9 +81,13 @@ npx chorale call Moderation.review '{"text":"what a good day"}'
 npx chorale serve --placement processes
 npx chorale generate kubernetes --out manifests
 \`\`\`
+
+It runs on Node 22.19 and later. npm brings Node 24 for the scripts and for \`npx\`, so that an older one on the machine is
+no matter; on a server, which installs without development dependencies, it has to be there.
 `
 
-const configuration = `# What differs from deployment.ts; \`npx chorale generate schema\` makes the schema for editors.
+const configuration = `# yaml-language-server: $schema=./chorale.schema.json
+# What differs from deployment.ts; \`npx chorale generate schema --out .\` makes the schema by which editors help.
 
 units:
   sentiment:

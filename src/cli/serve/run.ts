@@ -1,49 +1,48 @@
 /** The program of `chorale serve`. */
-import { type Context, Effect, Layer, Logger, Option } from "effect"
+import { type Context, Effect, Layer, Logger, Option, type Queue } from "effect"
 import { HttpRouter, HttpServer as Http } from "effect/http"
 import * as Net from "node:net"
 import type * as Deployment from "../../Deployment.ts"
+import * as Telemetry from "../../http/telemetry.ts"
 import * as HttpServer from "../../node/HttpServer.ts"
 import * as Machine from "../../node/Machine.ts"
 import * as Serve from "../../Serve.ts"
 import * as Supervisor from "../../supervisor/Supervisor.ts"
 import { fail } from "../ExitCode.ts"
-import { load, type Loaded } from "../load.ts"
-import { layerAddresses, prepare, type Prepared } from "../prepare.ts"
+import { load, type Loaded, nothingExposed } from "../load.ts"
+import { examine, layerAddresses, type Prepared, refuse } from "../prepare.ts"
 import type { Options as Flags } from "../serve.ts"
 import { Stopping } from "../Stopping.ts"
 import { bearer } from "../token.ts"
-import { follow, signals } from "./signals.ts"
+import { type Asked, follow, signals } from "./signals.ts"
 
 type Options = Omit<Flags, "unit" | "watch"> & { readonly unit: string | undefined }
 
-/** Serves until it is interrupted. */
+/** Serves until it is interrupted. Signals are listened to before anything else is done. */
 export const run = (options: Options) =>
   Effect.gen(function*() {
-    const stopping = yield* Stopping
     const asked = yield* signals
     const loaded = yield* load(options)
-    const { supervisor, prepared } = yield* start(loaded, options)
-    yield* listen(exposed(prepared, options), supervisor.services, options)
-    // To be told to stop is how it ends well.
-    stopping.exitCode = 0
-    return yield* follow(asked, { loaded, prepared, supervisor })
-  }).pipe(
-    Effect.scoped,
-    Effect.provide([Machine.layer, Serve.layerTelemetry]),
-    Effect.catchTag("ConfigError", (error) => Effect.fail(fail("deployment", error.message))),
-    Effect.provide(layerLogger(options.json))
+    return yield* Effect.provide(serve(asked, loaded, options), [Machine.layer, layerTelemetry(loaded, options)])
+  }).pipe(Effect.scoped, Effect.provide(layerLogger(options.json)))
+
+const serve = Effect.fnUntraced(function*(asked: Queue.Queue<Asked>, loaded: Loaded, options: Options) {
+  const stopping = yield* Stopping
+  const { supervisor, prepared } = yield* start(loaded, options)
+  yield* listen(exposed(prepared, options), supervisor.services, options)
+  // To be told to stop is how it ends well.
+  stopping.exitCode = 0
+  return yield* follow(asked, { loaded, prepared, supervisor })
+}, Effect.scoped)
+
+const layerTelemetry = ({ deployment: { name } }: Loaded, { unit }: Options) =>
+  Layer.provide(
+    Serve.layerTelemetry,
+    Layer.succeed(Telemetry.ServiceName, unit === undefined ? name : `${name}-${unit}`)
   )
 
 const start = Effect.fnUntraced(function*(loaded: Loaded, options: Options) {
-  const prepared = yield* prepare(loaded, {
-    placement: Option.getOrUndefined(options.placement),
-    ...(options.unit === undefined ? {} : { unit: options.unit, replicas: options.replicas })
-  })
-  if (exposed(prepared, options).length === 0) {
-    return yield* fail("deployment", `${prepared.deployment.name} exposes no unit; give one of them expose: true`)
-  }
-  yield* isFree(options)
+  const prepared = yield* examined(loaded, options)
   const { deployment, description } = prepared
   const supervisor = yield* Supervisor.start({
     deployment,
@@ -55,6 +54,26 @@ const start = Effect.fnUntraced(function*(loaded: Loaded, options: Options) {
     Effect.mapError((error) => fail("failed", error.message))
   )
   return { supervisor, prepared }
+})
+
+/** That the port is in use is one of the problems, and where it is the only one, one of its own. */
+const examined = Effect.fnUntraced(function*(loaded: Loaded, options: Options) {
+  const { prepared, problems } = yield* examine(loaded, {
+    placement: Option.getOrUndefined(options.placement),
+    ...(options.unit === undefined ? {} : { unit: options.unit, replicas: options.replicas })
+  })
+  const wrong = [...problems, ...(exposed(prepared, options).length === 0 ? [nothingExposed] : [])]
+  const obstacle = yield* obstacleOf(options)
+  if (wrong.length === 0 && obstacle !== undefined) {
+    return yield* fail("address", `cannot listen on ${options.host}:${options.port}: ${obstacle}`)
+  }
+  const port = obstacle === undefined ? [] : [{
+    path: "--port",
+    detail: `cannot listen on ${options.host}:${options.port}`,
+    advice: `${obstacle}.`
+  }]
+  yield* refuse(prepared, wrong.length === 0 ? [] : [...wrong, ...port])
+  return prepared
 })
 
 /** What is reachable from outside: a unit that runs alone, or those of the deployment that are exposed. */
@@ -90,31 +109,30 @@ const listen = Effect.fnUntraced(function*(
   const built = yield* Layer.build(
     // The services are in the context, by keys that the compiler does not know.
     Layer.provideMerge(routes, server).pipe(Layer.provide(Layer.succeedContext(context as Context.Context<unknown>)))
-  ).pipe(Effect.mapError((error) => addressFailure(options, error.cause)))
+  ).pipe(
+    Effect.mapError(({ cause }) =>
+      fail("address", `cannot listen on ${options.host}:${options.port}: ${reasonOf(cause)}`)
+    )
+  )
   yield* Effect.provideContext(
     Http.addressFormattedWith((address) => Effect.logInfo(`ready: ${address}`)),
     built
   )
 })
 
-/** Whether it could listen: to be found out before any model is loaded, and not after. */
-const isFree = ({ host, port }: Pick<Options, "host" | "port">) =>
-  Effect.callback<void, ReturnType<typeof fail>>((resume) => {
+/** Why it could not listen: to be found out before any model is loaded, and not after. */
+const obstacleOf = ({ host, port }: Pick<Options, "host" | "port">) =>
+  Effect.callback<string | undefined>((resume) => {
     const server = Net.createServer()
-    server.on("error", (error) => resume(Effect.fail(addressFailure({ host, port }, error))))
-    server.listen({ host, port }, () => server.close(() => resume(Effect.void)))
+    server.on("error", (error) => resume(Effect.succeed(reasonOf(error))))
+    server.listen({ host, port }, () => server.close(() => resume(Effect.undefined)))
   })
 
-const addressFailure = ({ host, port }: Pick<Options, "host" | "port">, cause: unknown) => {
+const reasonOf = (cause: unknown): string => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
-  const why = code === "EADDRINUSE"
-    ? "something listens there already; choose another with --port"
-    : code === "EACCES"
-    ? "this user may not"
-    : cause instanceof Error
-    ? cause.message
-    : String(cause)
-  return fail("address", `cannot listen on ${host}:${port}: ${why}`)
+  if (code === "EADDRINUSE") return "something listens there already; choose another with --port"
+  if (code === "EACCES") return "this user may not"
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 const layerLogger = (json: boolean): Layer.Layer<never> =>

@@ -37,7 +37,7 @@ const reload: Asked = ({ loaded, prepared, supervisor }) =>
     Effect.flatMap((configuration) => supervisor.apply(prepared.describe(configuration))),
     Effect.flatMap(({ live, restart }) =>
       Effect.andThen(
-        Effect.logInfo(
+        live.length === 0 && restart.length > 0 ? Effect.void : Effect.logInfo(
           live.length === 0
             ? "nothing has changed"
             : `changed: ${live.map(({ key, unit }) => `${unit}.${key}`).join(", ")}`

@@ -19,6 +19,7 @@ import {
   type ToReplica,
   type Written
 } from "./replica.ts"
+import * as Usage from "./usage.ts"
 
 type Services = ReadonlyArray<Model.Any>
 
@@ -119,6 +120,7 @@ const runProcess = (
   { maxFrameSize, watches }: ProcessStart
 ) => {
   if (watches !== undefined) Orphans.watch(watches)
+  Usage.answer()
   process.on("disconnect", () => process.exit(1))
   // A terminal and a service manager signal a parent and its children alike; how the children end is up to the parent.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined)

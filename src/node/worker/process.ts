@@ -8,6 +8,7 @@ import type { RpcMessage } from "effect/rpc"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
+import { ReplicaUsage } from "../../internal/replicaUsage.ts"
 import * as ServiceError from "../../ServiceError.ts"
 import * as Connection from "../socket/connection.ts"
 import * as FrameReader from "../socket/frameReader.ts"
@@ -26,6 +27,7 @@ import {
   startKey,
   type ToReplica
 } from "./replica.ts"
+import * as Usage from "./usage.ts"
 import type { WorkerError } from "./WorkerError.ts"
 
 export interface ProcessOptions extends Options {
@@ -56,13 +58,18 @@ export const startProcess = Effect.fnUntraced(function*(options: ProcessOptions)
     onOverdue: (tag) => process.kill(`it was killed because ${tag} went on after its deadline`)
   })
   const opened = process.connect((message) => link.receive(message))
-  child.on("message", (message: FromReplica) => Deferred.doneUnsafe(said, Effect.succeed(message)))
+  // A Node that watches files is told by the process what it imports, over the same channel.
+  child.on("message", (message: FromReplica | object) => {
+    if ("_tag" in message) Deferred.doneUnsafe(said, Effect.succeed(message))
+  })
   const ready = Effect.tap(
     Deferred.await(said),
     (message) => message._tag === "Ready" ? Deferred.await(opened) : Effect.void
   )
   yield* Launch.untilReady(options, ready, Deferred.await(lost), output.lastLines)
   process.setReady()
+  const usage = yield* ReplicaUsage
+  usage.measuredBy(Usage.ofProcess(child))
   const replica: Replica = {
     name: options.name,
     id: child.pid ?? 0,

@@ -3,6 +3,7 @@ import { Deferred, Duration, Effect } from "effect"
 import type { RpcMessage } from "effect/rpc"
 import { Worker } from "node:worker_threads"
 import * as ExitGuard from "../../internal/exitGuard.ts"
+import { ReplicaUsage } from "../../internal/replicaUsage.ts"
 import * as ServiceError from "../../ServiceError.ts"
 import * as Launch from "./launch.ts"
 import * as LinkProtocol from "./linkProtocol.ts"
@@ -17,6 +18,7 @@ import {
   type ToReplica,
   type Written
 } from "./replica.ts"
+import * as Usage from "./usage.ts"
 import type { WorkerError } from "./WorkerError.ts"
 
 /** What a thread posts: what it says of itself, what it writes, or answers. */
@@ -43,14 +45,20 @@ export const startThread = Effect.fnUntraced(function*(options: Options) {
   })
   // What the server of a thread sends is what RPC has a client receive.
   const receive = (message: unknown) => link.receive(message as RpcMessage.FromServerEncoded)
-  worker.on("message", (posted: Posted) => {
-    if (PortMessages.isBatch(posted)) PortMessages.receive(posted, receive)
-    else if (posted._tag === "Output") output[posted.stream].push(posted.chunk)
+  const hear = (posted: FromReplica | Written) => {
+    if (posted._tag === "Output") output[posted.stream].push(posted.chunk)
     else Deferred.doneUnsafe(said, Effect.succeed(posted))
+  }
+  worker.on("message", (posted: Posted) => {
+    // A Node that watches files is told by the thread what it imports, over the same port.
+    if (PortMessages.isBatch(posted)) PortMessages.receive(posted, receive)
+    else if ("_tag" in posted) hear(posted)
   })
   thread.onEnd(output.lastLines, (error) => link.close(Launch.toReason(options.name, error)))
   yield* Launch.untilReady(options, Deferred.await(said), Deferred.await(lost), output.lastLines)
   thread.setReady()
+  const usage = yield* ReplicaUsage
+  usage.measuredBy(Usage.ofThread(worker))
   const replica: Replica = {
     name: options.name,
     id: worker.threadId,

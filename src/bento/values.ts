@@ -63,9 +63,10 @@ const isRaw = (value: unknown): value is TensorField.Raw =>
 
 const fromLists = (dtype: Tensor.Dtype, value: unknown): TensorField.Raw | undefined => {
   const shape = shapeOf(value)
-  const tensor = Tensor.zeros(dtype, shape)
   const flat = shape.length === 0 ? [value] : Array.isArray(value) ? value.flat(shape.length - 1) : []
-  if (flat.length !== tensor.data.length) return undefined
+  // The first lists claim the sizes of all: there is memory for as many elements as have come, and no more.
+  if (flat.length !== Tensor.size(shape)) return undefined
+  const tensor = Tensor.zeros(dtype, shape)
   const put = writer(tensor)
   return flat.every(put) ? { dtype, shape, data: Tensor.toBytes(tensor) } : undefined
 }
@@ -77,16 +78,17 @@ const shapeOf = (value: unknown): ReadonlyArray<number> => {
   return shape
 }
 
-/** Puts an element in its place, if it is one: a number, `null` for NaN, and true or false. */
+/** Puts an element in its place, if it is one: a number that its dtype has, `null` for NaN, and true or false. */
 const writer = ({ data, dtype }: Tensor.Tensor) => {
   const isFloat = dtype.startsWith("float")
   const floats = dtype === "float16" ? new Float16Array(data.buffer, data.byteOffset, data.length) : data
   return (element: unknown, index: number): boolean => {
     const number = typeof element === "boolean" ? Number(element) : element === null && isFloat ? NaN : element
     if (typeof number !== "number" || !isFloat && !Number.isInteger(number)) return false
-    if (floats instanceof BigInt64Array || floats instanceof BigUint64Array) floats[index] = BigInt(number)
-    else floats[index] = dtype === "bool" ? Number(number !== 0) : number
-    return true
+    const stored = dtype === "bool" ? Number(number !== 0) : number
+    if (floats instanceof BigInt64Array || floats instanceof BigUint64Array) floats[index] = BigInt(stored)
+    else floats[index] = stored
+    return isFloat || Number(floats[index]) === stored
   }
 }
 

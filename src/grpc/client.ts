@@ -19,18 +19,14 @@ export interface Channel {
   readonly token: Redacted.Redacted | undefined
 }
 
-const metadataMethod = Protocol.methodOf<Protocol.ModelRequest, Protocol.MetadataResponse>("ModelMetadata")
-
-const inferMethod = Protocol.methodOf<Protocol.InferRequestToSend, Protocol.InferResponse>("ModelInfer")
-
 /** What the server says of a model. */
 export const metadata = (channel: Channel, { model, version = "" }: Bound) =>
   Effect.map(
-    unary(channel, metadataMethod, { name: model, version }, channelMetadata(channel), Date.now() + 10_000),
+    unary(channel, Protocol.metadataMethod, { name: model, version }, channelMetadata(channel), Date.now() + 10_000),
     ({ inputs, outputs }) => ({ inputs: inputs.map(toMetadata), outputs: outputs.map(toMetadata) })
   )
 
-const toMetadata = ({ datatype, name, shape }: Protocol.TensorMessage): TensorMetadata => ({
+const toMetadata = ({ datatype, name, shape }: Protocol.TensorMetadata): TensorMetadata => ({
   name,
   datatype,
   shape: shape.map(Number)
@@ -58,12 +54,12 @@ export const infer = (channel: Channel, { inputs, model, outputs, version = "" }
     const { traceparent } = headersOf(fiber, span)
     const metadata = channelMetadata(channel)
     if (traceparent !== undefined) metadata.set("traceparent", traceparent)
-    const response = yield* unary(channel, inferMethod, request, metadata, deadlineOf(fiber))
+    const response = yield* unary(channel, Protocol.inferMethod, request, metadata, deadlineOf(fiber))
     const results = yield* readAnswer(() =>
       Tensors.read({
         kind: "output",
-        entries: response.outputs,
-        raw: response.raw_output_contents,
+        entries: response.tensors,
+        raw: response.raw,
         expected,
         lenient: true
       })

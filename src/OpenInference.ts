@@ -55,8 +55,8 @@ export interface HttpOptions {
  *
  * **Details**
  *
- * Tensors in binary are views of the body where they are aligned, and go out from where they are. Integers of 64 bits
- * keep their digits in JSON too. FP16, NaN and the infinities travel in binary only; what was asked for in JSON and
+ * Tensors in binary are views of the body where they are aligned, and go out from where they are. A body may be
+ * compressed with gzip or deflate. Integers of 64 bits keep their digits in JSON too. FP16, NaN and the infinities travel in binary only; what was asked for in JSON and
  * cannot be told in it is 400. BYTES and BF16 are refused.
  *
  * A failure is `{ "error": "..." }`: 400 for what does not fit, 404 for a model that is not there, the `httpApiStatus` of

@@ -43,7 +43,12 @@ export const make = (
     inference: {
       ServerLive: () => Effect.succeed({ live: true }),
       ServerReady: () => ready,
-      ModelReady: (request: Protocol.ModelRequest) => Effect.andThen(find(request), ready),
+      // A model that is not there is not ready, as clients expect.
+      ModelReady: (request: Protocol.ModelRequest) =>
+        Effect.matchEffect(find(request), {
+          onFailure: () => Effect.succeed({ ready: false }),
+          onSuccess: () => ready
+        }),
       ServerMetadata: () => Effect.succeed({ ...ServerMetadata.ofServer(options), extensions: [] }),
       ModelMetadata: (request: Protocol.ModelRequest) =>
         Effect.map(find(request), (model) => ServerMetadata.ofModel(model, options)),

@@ -195,7 +195,9 @@ describe("a connection to a server over gRPC that speaks another protocol", () =
         { concurrency: 8, discard: true }
       )
       assert.isBelow(process.memoryUsage().rss - before.rss, 300 * 2 ** 20)
-      assert.isTrue(seen.has("415") && seen.has(String(status.NOT_FOUND)), Array.from(seen).join())
+      for (const answer of ["415", status.INVALID_ARGUMENT, status.RESOURCE_EXHAUSTED]) {
+        assert.isTrue(seen.has(`${answer}`))
+      }
       const call = yield* connect(port)
       assert.deepStrictEqual(yield* Effect.promise(() => call("ServerLive", {}).promise), { live: true })
     }), 30_000)

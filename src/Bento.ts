@@ -120,8 +120,9 @@ export interface LayerOptions<Method extends string = string> {
 /**
  * Satisfies a service with a BentoML server.
  *
- * The description of the server is read when the layer is built: a method without an API, with other arguments, or of
- * the other kind of answer is `ContractMismatch`, and a server that does not answer is `Unavailable`. Fields that are
+ * The description of the server is read when the layer is built: a method without an API, with other arguments or ones
+ * of another kind, or with an answer of another kind is `ContractMismatch`, and a server that does not answer is
+ * `Unavailable`. Fields that are
  * files there travel in a form, everything else as JSON, tensors as nested lists. A declared error is one whose
  * `httpApiStatus` is the status of the answer and whose fields are in its body, or whose one field is a text and the
  * body has a sentence. Any other 400 or 422 is `InvalidPayload`, 429 is `Overloaded`, 500, 502 and 503 are

@@ -66,6 +66,7 @@ export const make = (options: Options) => {
     const refused = refuse(request, kind)
     if (refused !== undefined) return Effect.succeed(Answer.toResponse(refused))
     if (RequestDeadline.isFailure(deadline)) return Effect.succeed(Answer.toResponse(deadline))
+    if (deadline !== undefined) observer.timed(fiber, deadline)
     if (kind.gated) {
       if (!gate.enter()) return Effect.succeed(Answer.toResponse(overloaded))
       arrival.onEnd = () => gate.leave()

@@ -5,7 +5,7 @@ import * as Attack from "../fixtures/hostile/attack.ts"
 import { postJson, serveVision, Vision } from "../http/surface.ts"
 import { shapes } from "./shapes.ts"
 
-const requests = 2500
+const requests = 1600
 
 /** Clients of BentoML look for an `error`. */
 const complaint: Attack.Complaint = ({ method }, { status, text }) =>

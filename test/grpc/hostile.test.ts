@@ -8,7 +8,7 @@ import { random } from "../fixtures/random.ts"
 import * as Messages from "./messages.ts"
 import { connect, serve } from "./peer.ts"
 
-const requests = 2500
+const requests = 2000
 
 const open = (port: number) =>
   Effect.acquireRelease(

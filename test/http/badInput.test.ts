@@ -4,7 +4,7 @@ import * as Attack from "../fixtures/hostile/attack.ts"
 import { shapes } from "./shapes.ts"
 import { postJson, serveVision } from "./surface.ts"
 
-const requests = 12_000
+const requests = 6000
 
 /** Every failure is one of this library. */
 const complaint: Attack.Complaint = ({ method }, { status, text }) =>

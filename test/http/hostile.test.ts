@@ -7,7 +7,7 @@ import { random } from "../fixtures/random.ts"
 import { shapes } from "./callShapes.ts"
 import { postJson, serveVision } from "./surface.ts"
 
-const requests = 2500
+const requests = 2000
 
 /** What is answered to a call is frames, of which the last says how it ended; everything else is a failure in JSON. */
 const complaint: Attack.Complaint = ({ method }, { body, headers, status, text }) => {
@@ -42,7 +42,7 @@ describe("a connection that speaks no honest HTTP", () => {
       const { url } = yield* serveVision({ maxBodySize: "64 KiB", timeout: "5 seconds" })
       const next = random(5)
       const statuses = new Set<number>()
-      const attempts = Array.from({ length: 700 }, (_, index) => Raw.shapes[index % Raw.shapes.length]!)
+      const attempts = Array.from({ length: 560 }, (_, index) => Raw.shapes[index % Raw.shapes.length]!)
       yield* Effect.forEach(
         attempts,
         Effect.fnUntraced(function*({ make, name }) {

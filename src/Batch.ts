@@ -211,7 +211,7 @@ const assemble = Effect.fnUntraced(function*<Item, C, B, E, R>(
     begin(run) {
       runs++
       items += run.entries.length
-      metrics.began(run.entries.length, dispatcher.load().items)
+      metrics.began(run.entries, run.started, dispatcher.load().items)
       execution.begin(run)
     },
     onRefusal: metrics.refused

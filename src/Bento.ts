@@ -52,8 +52,8 @@ export interface HttpOptions {
  * **Gotchas**
  *
  * Pickles are refused. No address is fetched that a request names in place of a file. An `int64` beyond 2^53 is not
- * exact, NaN is `null`, and tensors inside of unions stay as they are in `Serve.http`. Methods with a stream in their
- * payload have no route. The client waits for `/readyz`, which is that of `Serve.http` unless `health` is true.
+ * exact, NaN is `null`, and tensors and bytes inside of unions and classes are what they are in `Serve.http`. Methods with
+ * a stream in their payload have no route. The client waits for `/readyz`, which is that of `Serve.http` unless `health` is true.
  *
  * **Example** (A service that BentoML's clients can call)
  *
@@ -120,8 +120,9 @@ export interface LayerOptions<Method extends string = string> {
 /**
  * Satisfies a service with a BentoML server.
  *
- * The description of the server is read when the layer is built: a method without an API, with other arguments, or of
- * the other kind of answer is `ContractMismatch`, and a server that does not answer is `Unavailable`. Fields that are
+ * The description of the server is read when the layer is built: a method without an API, with other arguments or ones
+ * of another kind, or with an answer of another kind is `ContractMismatch`, and a server that does not answer is
+ * `Unavailable`. Fields that are
  * files there travel in a form, everything else as JSON, tensors as nested lists. A declared error is one whose
  * `httpApiStatus` is the status of the answer and whose fields are in its body, or whose one field is a text and the
  * body has a sentence. Any other 400 or 422 is `InvalidPayload`, 429 is `Overloaded`, 500, 502 and 503 are
@@ -129,9 +130,15 @@ export interface LayerOptions<Method extends string = string> {
  *
  * **Gotchas**
  *
- * The laws that this protocol cannot keep: a stream is texts or bytes in the pieces that the network makes of them; NaN
- * and `int64` beyond 2^53 do not survive; the server hears nothing of deadlines, and goes on after its caller has gone;
- * a defect there is `Unavailable`.
+ * Of the laws of a location (`Laws` of `chorale/testing`) it keeps those that the protocol has a form for, with a server
+ * of this library all of these: results are equal (1), declared errors keep their class and fields (2), calls beside a
+ * defect go on (3), interruption and traces reach the handler (4, 11), calls overlap (7), what is shared is built once
+ * (8), a server that dies, is full or does not answer is told as such (9, 10, 14), payloads may be large (12), and what
+ * does not fit does not reach the handler (13). It cannot keep the others: NaN, -0, the infinities, integers of tensors
+ * beyond 2^53 and the sizes of a tensor without elements do not survive (1); an error of BentoML's own has a sentence and
+ * no fields (2); a defect is `Unavailable` (3); a server hears nothing of deadlines (5); a stream is texts or bytes in
+ * the pieces that the network makes of them (6); and all APIs must be there when the layer is built (13). BentoML itself
+ * goes on with a call whose caller has gone (4).
  *
  * **Example** (A service that runs in BentoML)
  *

@@ -78,6 +78,27 @@ export const layer = <const Services extends readonly [Model.Any, ...ReadonlyArr
 export type Services = Readonly<Record<string, Model.Any>>
 
 /**
+ * A deployment, as far as a client knows it: the services of its units, by the names of the units.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Deployed {
+  readonly units: Readonly<Record<string, { readonly service: Model.Any }>>
+}
+
+/**
+ * The services that a client is made of, by name: those that were given, or those of the units of a deployment.
+ *
+ * @category utility types
+ * @since 0.2.0
+ */
+export type ServicesOf<Given extends Services | Deployed> = Given extends Deployed
+  ? { readonly [Name in keyof Given["units"]]: Given["units"][Name]["service"] }
+  : Given extends Services ? Given
+  : never
+
+/**
  * The functions of services by name, as Effects and Streams.
  *
  * @category models
@@ -87,6 +108,8 @@ export type Client<S extends Services> = { readonly [Name in keyof S]: Context.S
 
 /**
  * Makes the functions of services on one server, for as long as the scope is open.
+ *
+ * In place of services it may be given a deployment, whose units are called by their names.
  *
  * **Example** (One call)
  *
@@ -106,10 +129,15 @@ export type Client<S extends Services> = { readonly [Name in keyof S]: Context.S
  * @category constructors
  * @since 0.2.0
  */
-export const make = <const S extends Services>(services: S, options: Options) =>
-  Effect.map(Layer.build(layerOf(services, options)), (context) =>
-    // What is in the context under the key of a service has its type.
-    mapRecord(services, (service) => Context.getUnsafe(context, service)) as Client<S>)
+export const make = <const Given extends Services | Deployed>(given: Given, options: Options) => {
+  const services = servicesOf(given)
+  return Effect.map(
+    Layer.build(layerOf(services, options)),
+    (context) =>
+      // What is in the context under the key of a service has its type.
+      mapRecord(services, (service) => Context.getUnsafe(context, service)) as Client<ServicesOf<Given>>
+  )
+}
 
 /**
  * What one call with promises may be told beside its payload.
@@ -159,7 +187,8 @@ export type PromiseClient<S extends Services> =
  *
  * What a call fails with is thrown as it is: an instance of the declared error with its fields, or of `ServiceError`.
  * Leaving the loop over a stream stops its producer. Nothing is sent before the first call, and nothing is kept open
- * between calls but what `fetch` keeps. No service may be named `close`.
+ * between calls but what `fetch` keeps. No service may be named `close`. In place of services it may be given a
+ * deployment, whose units are called by their names.
  *
  * **Example** (Without Effect)
  *
@@ -192,10 +221,11 @@ export type PromiseClient<S extends Services> =
  * @category constructors
  * @since 0.2.0
  */
-export const promise = <const S extends Services>(
-  services: S & { readonly close?: never },
+export const promise = <const Given extends Services | Deployed>(
+  given: Given & { readonly close?: never },
   options: Options
-): PromiseClient<S> => {
+): PromiseClient<ServicesOf<Given>> => {
+  const services = servicesOf(given)
   const runtime = ManagedRuntime.make(layerOf(services, options))
   const closing = new AbortController()
   const methods = mapRecord<Model.Any, Record<string, unknown>>(
@@ -211,8 +241,15 @@ export const promise = <const S extends Services>(
     return runtime.dispose()
   }
   // The functions are made of the methods that `PromiseClient` takes the types of.
-  return { ...methods, close } as unknown as PromiseClient<S>
+  return { ...methods, close } as unknown as PromiseClient<ServicesOf<Given>>
 }
+
+const servicesOf = (given: Services | Deployed): Services =>
+  isDeployed(given) ? mapRecord(given.units, ({ service }) => service) : given
+
+/** A service may be named `units`, but it is a class. */
+const isDeployed = (given: Services | Deployed): given is Deployed =>
+  "units" in given && typeof given.units === "object"
 
 const remote = (service: Model.Any, url: string): Layer.Layer<unknown, never, HttpClient.HttpClient> =>
   // Every service is made by `Model.Service`, whose type `Any` only hides.

@@ -7,11 +7,13 @@
  *
  * @since 0.2.0
  */
-import { type Cause, Context, type Duration, Effect, Layer, type Stdio } from "effect"
+import { type ByteSize, type Cause, Context, type Duration, Effect, Layer, type Stdio } from "effect"
 import { McpProtocol, McpServer } from "effect/ai"
-import type { HttpRouter } from "effect/http"
+import { HttpRouter } from "effect/http"
 import type { Rpc } from "effect/rpc"
+import * as Limits from "./http/limits.ts"
 import { streamFields } from "./internal/payloadStream.ts"
+import * as Route from "./mcp/route.ts"
 import * as ToolCall from "./mcp/tool.ts"
 import type * as Model from "./Model.ts"
 
@@ -90,6 +92,25 @@ export interface Options {
 }
 
 /**
+ * What a server of tools over HTTP is called and takes.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface HttpOptions extends Options {
+  /** Where it is: at `/mcp`. */
+  readonly path?: `/${string}` | undefined
+  /** The web pages that may call, by their origins: none. */
+  readonly allowedOrigins?: ReadonlyArray<string> | undefined
+  /** The largest body: 32 MiB. What is larger is refused with 413. */
+  readonly maxBodySize?: ByteSize.Input | undefined
+  /** How deeply JSON may nest: 64 levels. */
+  readonly maxJsonDepth?: number | undefined
+  /** How many sessions there may be at a time: 4096. With one more, the one that was used least recently is ended. */
+  readonly maxSessions?: number | undefined
+}
+
+/**
  * Serves tools over HTTP, at `/mcp` unless `path` is another.
  *
  * The schema of the arguments is that of the payload in JSON, tensors and bytes in base64. A result is structured
@@ -99,9 +120,12 @@ export interface Options {
  * arguments that do not fit. A defect says nothing of its cause, which is logged. Cancelling a request interrupts the
  * call.
  *
+ * A body that is too large is 413, one that nests too deeply or names a prototype 400, both as an error of JSON-RPC. A
+ * client that comes back after its session was ended is answered 404, upon which it begins a new one.
+ *
  * **Gotchas**
  *
- * A web page may call only if `allowedOrigins` has its origin. The token and the limits of a server come from
+ * A web page may call only if `allowedOrigins` has its origin. The token and the metrics of a server come from
  * `Serve.http`, whose routes are merged with this one.
  *
  * **Example** (One method as a tool)
@@ -137,17 +161,27 @@ export interface Options {
  */
 export const http = <const Tools extends readonly [Tool, ...ReadonlyArray<Tool>]>(
   tools: Tools,
-  options: Options & {
-    readonly path?: `/${string}` | undefined
-    readonly allowedOrigins?: ReadonlyArray<string> | undefined
-  }
-): Layer.Layer<never, Cause.IllegalArgumentError, HttpRouter.HttpRouter | ServicesOf<Tools>> =>
-  McpServer.layerHttp({
-    ...options,
-    path: options.path ?? "/mcp",
+  options: HttpOptions
+): Layer.Layer<never, Cause.IllegalArgumentError, HttpRouter.HttpRouter | ServicesOf<Tools>> => {
+  const { maxSessions = 4096, path = "/mcp" } = options
+  const { allowedOrigins, instructions, name, version } = options
+  const server = McpServer.layerHttp({
+    name,
+    version,
+    instructions,
+    allowedOrigins,
+    path,
     protocols,
+    allowSessionTermination: true,
     registrations: register(tools)
-  }).pipe(discard)
+  })
+  return HttpRouter.use(Effect.fnUntraced(function*(router) {
+    const inner = yield* HttpRouter.make
+    yield* Layer.build(Layer.provide(server, Layer.succeed(HttpRouter.HttpRouter, inner)))
+    const bounds = { path, limits: Limits.make(options), maxSessions }
+    yield* router.add("*", path, Route.make(inner.asHttpEffect(), bounds))
+  }))
+}
 
 /**
  * Serves tools over standard input and output, for clients that start the program themselves.

@@ -178,7 +178,14 @@ export const http = <const Embedders extends readonly [Any, ...ReadonlyArray<Any
  *
  * **Gotchas**
  *
- * Declared errors and traces do not travel, and the server does not hear of the deadline; the request is cut off at it.
+ * Of the laws of a location (`Laws` of `chorale/testing`) it keeps those that the protocol has a form for, with a server
+ * of this library all of these: vectors are equal (1), calls beside a defect go on (3), interruption and traces reach the
+ * handler (4, 11), calls overlap (7), what is shared is built once (8), a server that dies, is full or is not there is
+ * told as such (9, 10, 14), texts may be large (12), and one that does not fit is not sent (13). It cannot keep the
+ * others: an error that a model declares comes back as `InvalidPayload` or `Unavailable`, by its status (2), and a defect
+ * as `Unavailable` (3); a server hears nothing of deadlines, and the request is cut off (5); there are no streams (6);
+ * contracts are not compared but by the size of each vector (13).
+ *
  * A service with methods beside the embedder cannot be satisfied so: that throws a `TypeError`.
  *
  * **Example** (The same service from a server elsewhere)

@@ -55,8 +55,8 @@ export interface HttpOptions {
  *
  * **Details**
  *
- * Tensors in binary are views of the body where they are aligned, and go out from where they are. Integers of 64 bits
- * keep their digits in JSON too. FP16, NaN and the infinities travel in binary only; what was asked for in JSON and
+ * Tensors in binary are views of the body where they are aligned, and go out from where they are. A body may be
+ * compressed with gzip or deflate. Integers of 64 bits keep their digits in JSON too. FP16, NaN and the infinities travel in binary only; what was asked for in JSON and
  * cannot be told in it is 400. BYTES and BF16 are refused.
  *
  * A failure is `{ "error": "..." }`: 400 for what does not fit, 404 for a model that is not there, the `httpApiStatus` of
@@ -153,10 +153,16 @@ export interface ClientOptions<Rpcs extends Rpc.Any> {
  *
  * **Gotchas**
  *
- * The protocol has no form for some of what a location promises: an error that a model declares comes back as
- * `InvalidPayload` or `Unavailable`, by its status, and a defect as `Unavailable`; there are no streams; and contracts
- * are compared by their tensors only. A model that takes inputs which the contract lacks, optional ones for example,
- * needs `verify: false`.
+ * Of the laws of a location (`Laws` of `chorale/testing`) it keeps those that the protocol has a form for, with a server
+ * of this library all of these: tensors are equal to the last bit, of no elements too (1); calls beside a defect go on
+ * (3); interruption, deadlines and traces reach the handler (4, 5, 11), which other servers may not look at; calls
+ * overlap (7); what is shared is built once (8); a server that dies, is full or does not answer is told as such (9, 10,
+ * 14), with the time to wait in whole seconds; payloads may be large (12); a tensor that does not fit does not reach the
+ * handler (13). It cannot keep the others: an error that a model declares comes back as `InvalidPayload` or
+ * `Unavailable`, by its status (2), and a defect as `Unavailable` (3); there are no streams (6); and contracts are
+ * compared when the layer is built, by their tensors only, so that all models must be there (13).
+ *
+ * A model that takes inputs which the contract lacks, optional ones for example, needs `verify: false`.
  *
  * **Example** (A classifier that Triton serves)
  *

@@ -100,9 +100,9 @@ export interface DocsOptions {
  *
  * - `POST /<service>/<method>` calls a method. It takes JSON; `multipart/form-data`, where a file is a field of bytes or
  *   of a tensor; and the bytes themselves (`application/octet-stream`, `image/*`, ...) where the payload is bytes or a
- *   tensor or one such field. It answers JSON, or bytes where the result is bytes. A stream is one JSON value a line,
- *   or server-sent events where `accept` names `text/event-stream`. A method with a stream in its payload has no such
- *   route.
+ *   tensor or one such field; a body may be compressed with gzip or deflate. It answers JSON, or bytes where the result
+ *   is bytes. A stream is one JSON value a line, or server-sent events where `accept` names `text/event-stream`. A method
+ *   with a stream in its payload has no such route.
  * - `POST /rpc` is what `Remote.layerHttp` calls; tensors and bytes travel as they are.
  * - `GET /livez` answers while the process runs; `GET /readyz` says what is missing (see `Readiness`), and that the
  *   server is stopping.

@@ -653,10 +653,18 @@ describe("Batch around a call", () => {
       yield* forkAll(call, numbers(4))
       yield* Effect.flip(call(4))
       yield* pass(d(4))
-      const snapshot = (yield* Metric.snapshot).filter(({ attributes }) => attributes?.["batch"] === "metered")
-      const stateOf = (id: string) => snapshot.find((metric) => metric.id === id)?.state
-      assert.deepInclude(stateOf("chorale_batch_size"), { count: 1, sum: 4 })
-      assert.deepInclude(stateOf("chorale_batch_duration_ms"), { count: 1, sum: d(4) })
+      const late = yield* Batch.make({ name: "late", run: simulated<number>().run })
+      yield* forkAll(late, numbers(1))
+      yield* pass(4)
+      yield* forkAll(late, numbers(1))
+      yield* pass(2 * d(1))
+      const snapshot = yield* Metric.snapshot
+      const stateOf = (id: string, batch = "metered") =>
+        snapshot.find((metric) => metric.id === id && metric.attributes?.["batch"] === batch)?.state
+      assert.deepInclude(stateOf("chorale_adaptive_batch_size"), { count: 1, sum: 4 })
+      assert.deepInclude(stateOf("chorale_batch_duration_seconds"), { count: 1, sum: d(4) / 1000 })
+      assert.deepInclude(stateOf("chorale_batch_wait_seconds"), { count: 1, sum: 0 })
+      assert.deepInclude(stateOf("chorale_batch_wait_seconds", "late"), { count: 2, sum: (d(1) - 4) / 1000 })
       assert.deepInclude(stateOf("chorale_batch_refused_total"), { count: 1 })
     }))
 })

@@ -195,7 +195,9 @@ describe("Bento.http, sent what BentoML's client sends", () => {
         const refused = yield* send(`${url}/scale`, `{"x": ${x}, "by": 2}`)
         assert.strictEqual(refused.status, 400, x)
       }
-      assert.strictEqual((yield* send(`${url}/integers`, `{"x": [1.5, 2]}`)).status, 400)
+      for (const x of ["[1.5, 2]", "[1e300, 2]", "[9223372036854775808, 2]", "[[0, 0, 0], [], []]"]) {
+        assert.strictEqual((yield* send(`${url}/integers`, `{"x": ${x}}`)).status, 400, x)
+      }
     }))
 
   it.live("takes the one argument of a method that has no names for it", () =>
@@ -416,7 +418,10 @@ describe("Bento.layer", () => {
         [{ ...route, output: { type: "string", is_stream: true } }, "it answers a stream"],
         [{ ...route, input: { type: "string", root_input: true } }, "one argument without a name"],
         [{ ...route, input: { properties: {}, required: [] } }, "it takes no name"],
-        [{ ...route, input: { properties: { name: {}, age: {} }, required: ["name", "age"] } }, "it requires age"]
+        [{ ...route, input: { properties: { name: {}, age: {} }, required: ["name", "age"] } }, "it requires age"],
+        [{ ...route, input: { properties: { name: { type: "integer" } } } }, "it takes number as name, not string"],
+        [{ ...route, input: { properties: { name: { type: "file" } } } }, "it takes file as name, not string"],
+        [{ ...route, output: { type: "object" } }, "it answers object, not string"]
       ] as const
       for (const [route, message] of variants) {
         const url = yield* recorded(200, "hello", { ...described, routes: [route] })
@@ -425,6 +430,25 @@ describe("Bento.layer", () => {
         assert.strictEqual(error.reason._tag, "ContractMismatch")
         assert.include(error.message, message)
       }
+      class Tensors extends Model.Service<Tensors>()("demo/Tensors", [
+        Rpc.make("scale", { payload: { x: Tensor.schema("float32", ["n"]) }, success: Tensor.schema("bool", ["n"]) })
+      ]) {}
+      const build = (x: object, output: object) =>
+        Effect.flatMap(
+          recorded(200, "[]", { routes: [{ name: "scale", route: "/scale", input: { properties: { x } }, output }] }),
+          (url) => Layer.build(Layer.provide(Bento.layer(Tensors, { url }), NodeHttpClient.layerUndici))
+        )
+      yield* build({ type: "tensor", dtype: "float32" }, { type: "tensor", dtype: "bool_" })
+      // What a server leaves open, and lists of numbers, may be tensors.
+      yield* build({ type: "tensor" }, { type: "array", items: { type: "boolean" } })
+      yield* build({}, { anyOf: [{ type: "object" }, { type: "null" }] })
+      for (
+        const [x, output, message] of [
+          [{ type: "tensor", dtype: "float64" }, {}, "it takes tensor float64 as x, not tensor float32"],
+          [{ type: "object" }, {}, "it takes object as x, not tensor float32"],
+          [{}, { type: "string" }, "it answers string, not tensor bool"]
+        ] as const
+      ) assert.include((yield* Effect.flip(build(x, output))).message, message)
       const renamed = yield* recorded(200, "hello", { ...described, routes: [{ ...route, name: "other" }] })
       assert.strictEqual(yield* greet(renamed, { apis: { greet: "other" } }), "hello")
       const gone = yield* Effect.flip(greet("http://127.0.0.1:1"))

@@ -1,6 +1,6 @@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Serve, ServiceError, Tensor } from "chorale"
+import { Deployment, Serve, ServiceError, Tensor } from "chorale"
 import { Context, Deferred, Effect, Fiber, Layer, Redacted, Schema, type Scope, Stream } from "effect"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import { Rpc } from "effect/rpc"
@@ -110,6 +110,24 @@ describe("Client.make", () => {
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(client.echo.count({ to: 3 }), 2)), [1, 2])
       const error = yield* Effect.flip(client.echo.refuse({ reason: "no", at }))
       assert.instanceOf(error, Refused)
+    }))
+})
+
+describe("a client of a deployment", () => {
+  const deployment = Deployment.make("shouting", { shouter: Deployment.unit(Upper, UpperLive, { expose: true }) })
+
+  it.live("has the units by their names, with Effect and without", () =>
+    Effect.gen(function*() {
+      const url = yield* serve(yield* makeWaiting)
+      const client = yield* Client.make(deployment, { url, token })
+      assert.strictEqual(yield* client.shouter.upper({ text: "a" }), "A")
+      const promises = Client.promise(deployment, { url, token })
+      assert.strictEqual(yield* Effect.promise(() => promises.shouter.upper({ text: "b" })), "B")
+      yield* Effect.promise(promises.close)
+      const named = yield* Client.make({ units: Upper }, { url, token })
+      assert.strictEqual(yield* named.units.upper({ text: "c" }), "C")
+      // @ts-expect-error there is no such unit
+      assert.isUndefined(client.whisperer)
     }))
 })
 
@@ -251,6 +269,10 @@ describe("in a browser", () => {
         assert.notMatch(withoutGuarded, /\b(Buffer|process|require)\s*[.([]/, file)
       }
     }
+  })
+
+  it("the entry of the package needs nothing of Node", () => {
+    assert.deepStrictEqual(Array.from(importsOf("../src/index.ts").packages).toSorted(), ["effect", "yaml"])
   })
 
   it("what needs Node is found", () => {

@@ -93,9 +93,9 @@ const server = { name: "reader", version: "1.2.3", instructions: "Ask for pages.
 
 const makeWaiting = Effect.all({ started: Deferred.make<void>(), interrupted: Deferred.make<void>() })
 
-const listen = Effect.fnUntraced(function*(waiting: Waiting) {
+const listen = Effect.fnUntraced(function*(waiting: Waiting, options: Partial<Mcp.HttpOptions> = {}) {
   const token = Redacted.make("secret")
-  const routes = Layer.mergeAll(Serve.http([Reader], { token }), Mcp.http(tools, server))
+  const routes = Layer.mergeAll(Serve.http([Reader], { token }), Mcp.http(tools, { ...server, ...options }))
   const context = yield* HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
     Layer.provide(readerLive(waiting)),
     Layer.provideMerge(
@@ -235,6 +235,79 @@ describe("Mcp.http, called by the client of the protocol's authors", () => {
     Effect.gen(function*() {
       const error = yield* Effect.flip(connect(yield* listen(yield* makeWaiting), "wrong"))
       assert.include(String(error.cause), "send the token")
+    }))
+})
+
+/** Sends a message as no client would that is careful. */
+const post = (url: string, body: string, session?: string) =>
+  Effect.promise(() =>
+    fetch(`${url}/mcp`, {
+      method: "POST",
+      headers: {
+        authorization: "Bearer secret",
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        ...session === undefined ? {} : { "mcp-session-id": session }
+      },
+      body
+    })
+  )
+
+const introduction = (name: string) => {
+  const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name, version: "0" } }
+  return JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params })
+}
+
+const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+
+describe("Mcp.http, sent what nobody should", () => {
+  const begin = Effect.fnUntraced(function*(url: string) {
+    const response = yield* post(url, introduction("test"))
+    return response.headers.get("mcp-session-id") ?? assert.fail("there is no session")
+  })
+
+  it.live("keeps a bounded number of sessions: the one that was used least recently is ended", () =>
+    Effect.gen(function*() {
+      const url = yield* listen(yield* makeWaiting, { maxSessions: 2 })
+      const [first, second] = [yield* begin(url), yield* begin(url)]
+      assert.strictEqual((yield* post(url, ping, first)).status, 200)
+      const third = yield* begin(url)
+      const statuses = yield* Effect.forEach([first, second, third], (id) => post(url, ping, id))
+      assert.deepStrictEqual(statuses.map(({ status }) => status), [200, 404, 200])
+      assert.strictEqual((yield* post(url, ping, "another")).status, 404)
+    }))
+
+  it.live("ends a session that its client wants to end", () =>
+    Effect.gen(function*() {
+      const url = yield* listen(yield* makeWaiting)
+      const session = yield* begin(url)
+      const headers = { authorization: "Bearer secret", "mcp-session-id": session }
+      const ended = yield* Effect.promise(() => fetch(`${url}/mcp`, { method: "DELETE", headers }))
+      assert.strictEqual(ended.status, 204)
+      assert.strictEqual((yield* post(url, ping, session)).status, 404)
+    }))
+
+  it.live("refuses bodies that are too large or too deep, keys of prototypes, and long introductions", () =>
+    Effect.gen(function*() {
+      const url = yield* listen(yield* makeWaiting, { maxBodySize: "64 KiB", maxJsonDepth: 8 })
+      const session = yield* begin(url)
+      const call = (args: string) =>
+        `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"Reader_embed","arguments":${args}}}`
+      const cases = [
+        [200, call(`{"text":"x"}`)],
+        [400, call(`{"text":"x","__proto__":{"a":1}}`)],
+        [400, call(`{"text":${"[".repeat(9)}${"]".repeat(9)}}`)],
+        [413, call(`{"text":"${"x".repeat(70_000)}"}`)],
+        [413, introduction("x".repeat(20_000))]
+      ] as const
+      for (const [status, body] of cases) {
+        const response = yield* post(url, body, session)
+        assert.strictEqual(response.status, status, body.slice(0, 100))
+        const { error } = yield* Effect.promise(() =>
+          response.json() as Promise<{ readonly error?: { readonly code: number } }>
+        )
+        assert.strictEqual(error?.code, status === 200 ? undefined : -32600)
+      }
     }))
 })
 

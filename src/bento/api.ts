@@ -5,27 +5,27 @@ import * as ForeignCall from "../http/foreignCall.ts"
 import * as Reason from "../http/reason.ts"
 import type * as Model from "../Model.ts"
 import * as ServiceError from "../ServiceError.ts"
+import * as Kinds from "./kinds.ts"
 import * as ApiSchema from "./schema.ts"
 
-const Value = Schema.Struct({
+const kind = {
   type: Schema.optionalKey(Schema.Unknown),
   format: Schema.optionalKey(Schema.Unknown),
-  items: Schema.optionalKey(Schema.Struct({ type: Schema.optionalKey(Schema.Unknown) }))
-})
+  dtype: Schema.optionalKey(Schema.Unknown)
+}
+
+const Value = Schema.Struct({ ...kind, items: Schema.optionalKey(Schema.Struct(kind)) })
 
 const ApiDescription = Schema.Struct({
   name: Schema.String,
   route: Schema.String,
   input: Schema.Struct({
+    ...Value.fields,
     properties: Schema.optionalKey(Schema.Record(Schema.String, Value)),
     required: Schema.optionalKey(Schema.Array(Schema.String)),
     root_input: Schema.optionalKey(Schema.Boolean)
   }),
-  output: Schema.Struct({
-    type: Schema.optionalKey(Schema.Unknown),
-    format: Schema.optionalKey(Schema.Unknown),
-    is_stream: Schema.optionalKey(Schema.Boolean)
-  }),
+  output: Schema.Struct({ ...Value.fields, is_stream: Schema.optionalKey(Schema.Boolean) }),
   is_task: Schema.optionalKey(Schema.Boolean)
 })
 
@@ -60,14 +60,20 @@ export const read = (
 }
 
 /** What keeps an API from answering a method, as a sentence; nothing where it can. */
-export const difference = ({ payload, stream }: Model.Definition, api: Api): string | undefined => {
+export const difference = (method: Model.Definition, api: Api): string | undefined => {
+  const { stream, success } = method
   if (api.is_task === true) return "it is a task"
   if ((api.output.is_stream ?? false) !== stream) return stream ? "it answers no stream" : "it answers a stream"
+  const answered = SchemaAST.isVoid(success.ast) ? undefined : Kinds.differ(ApiSchema.output(method), api.output)
+  return inputDifference(method, api) ?? (answered && `it answers ${answered.theirs}, not ${answered.ours}`)
+}
+
+const inputDifference = ({ payload }: Model.Definition, api: Api): string | undefined => {
   const fields = ApiSchema.fieldsOf(payload.ast)
   const isRoot = api.input.root_input ?? false
   if (fields === undefined || isRoot) {
     return fields === undefined && isRoot
-      ? undefined
+      ? takesOther(undefined, payload.ast, api.input)
       : isRoot
       ? "it takes one argument without a name, and the payload has fields"
       : "it takes arguments by name, and the payload has no fields"
@@ -78,5 +84,15 @@ export const difference = ({ payload, stream }: Model.Definition, api: Api): str
   if (unknown.length > 0) return `it takes no ${unknown.join(", ")}`
   const always = new Set(fields.filter(({ type }) => !SchemaAST.isOptional(type)).map(({ name }) => String(name)))
   const missing = (api.input.required ?? []).filter((name) => !always.has(name))
-  return missing.length > 0 ? `it requires ${missing.join(", ")}` : undefined
+  if (missing.length > 0) return `it requires ${missing.join(", ")}`
+  for (const { name, type } of fields) {
+    const other = takesOther(String(name), type, taken[String(name)])
+    if (other !== undefined) return other
+  }
+  return undefined
+}
+
+const takesOther = (name: string | undefined, type: SchemaAST.AST, theirs: typeof Value.Type | undefined) => {
+  const differ = theirs && Kinds.differ(ApiSchema.valueOf(type), theirs)
+  return differ && `it takes ${differ.theirs}${name === undefined ? "" : ` as ${name}`}, not ${differ.ours}`
 }

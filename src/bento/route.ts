@@ -4,6 +4,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Answer from "../http/answer.ts"
 import * as ForeignRoute from "../http/foreignRoute.ts"
 import type { Limits } from "../http/limits.ts"
+import * as Misfit from "../http/misfit.ts"
 import { codecFor, isBytes } from "../internal/bytesCodec.ts"
 import * as Payload from "../internal/payload.ts"
 import type * as Model from "../Model.ts"
@@ -25,7 +26,7 @@ export const make = ({ client, limits, method, service, timeout }: Options) => {
   const read = reader(service, method, limits)
   // The payload was decoded, and thereby checked.
   const call = Payload.trusting(client[method.name]!)
-  const answer = answerer(method)
+  const answer = answerer(service, method)
   const describe = Answer.describe(method)
   const handler = Effect.flatMap(
     Effect.flatMap(HttpServerRequest.HttpServerRequest, read),
@@ -77,8 +78,8 @@ const pickle = Answer.failure(415, "UnsupportedMediaType", "this server takes JS
 // The contract says whether a method answers once or streams; the erased client does not, hence the two assertions.
 type Call = Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 
-const answerer = (method: Model.Definition) => {
-  const encode = encoder(method)
+const answerer = (service: string, method: Model.Definition) => {
+  const encode = encoder(service, method)
   const once = (call: Call) =>
     Effect.flatMap(call as Effect.Effect<unknown, unknown>, (result) =>
       typeof result === "string"
@@ -115,8 +116,9 @@ const answerStream = Effect.fnUntraced(function*(
   })
 })
 
-const encoder = (method: Model.Definition) => {
+const encoder = (service: string, method: Model.Definition) => {
   const encode = SchemaParser.encodeUnknownEffect(codecFor(method.success))
   const toBento = Values.encoder(method.success.ast)
-  return (value: unknown): Effect.Effect<unknown> => Effect.orDie(Effect.map(encode(value), toBento))
+  const orDie = Misfit.orDie(service, method)
+  return (value: unknown): Effect.Effect<unknown> => orDie(Effect.map(encode(value), toBento))
 }

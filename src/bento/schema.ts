@@ -38,7 +38,8 @@ export const fieldsOf = (payload: SchemaAST.AST): ReadonlyArray<SchemaAST.Proper
   return SchemaAST.isObjects(payload) && payload.encoding === undefined ? payload.propertySignatures : undefined
 }
 
-const valueOf = (ast: SchemaAST.AST): Json => {
+/** What a value is in JSON, with the types that BentoML adds. */
+export const valueOf = (ast: SchemaAST.AST): Json => {
   if (isBytes(ast)) return { type: "file", format: "binary" }
   const tensor = TensorField.describe(ast)
   if (tensor !== undefined) return tensorOf(tensor)
@@ -61,7 +62,7 @@ const tensorOf = ({ dimensions, dtype }: TensorField.Description): Json => ({
 })
 
 /** A result of bytes is bytes in Python too, and not a file. */
-const output = ({ stream, success }: Model.Definition): Json => ({
+export const output = ({ stream, success }: Model.Definition): Json => ({
   ...isBytes(success.ast) ? { type: "string", format: "binary" } : valueOf(success.ast),
   ...stream ? { is_stream: true, media_type: "text/event-stream" } : {}
 })

@@ -183,8 +183,8 @@ export interface ClientOptions<Rpcs extends Rpc.Any> {
  *
  * **Gotchas**
  *
- * As over HTTP, an error that a model declares and a defect come back as one of these, there are no streams, and
- * contracts are compared by their tensors only.
+ * It keeps the same laws of a location as `OpenInference.layer`, and cannot keep the same: an error that a model declares
+ * and a defect come back as one of these, there are no streams, and contracts are compared by their tensors only.
  *
  * **Example** (A classifier that Triton serves)
  *

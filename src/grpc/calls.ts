@@ -5,6 +5,7 @@ import * as ServerMetadata from "../openInference/metadata.ts"
 import * as Model from "../openInference/model.ts"
 import * as Request from "../openInference/request.ts"
 import { readinessOf } from "../openInference/routes.ts"
+import type * as InferMessage from "./inferMessage.ts"
 import * as Protocol from "./protocol.ts"
 import * as Tensors from "./tensors.ts"
 
@@ -42,7 +43,12 @@ export const make = (
     inference: {
       ServerLive: () => Effect.succeed({ live: true }),
       ServerReady: () => ready,
-      ModelReady: (request: Protocol.ModelRequest) => Effect.andThen(find(request), ready),
+      // A model that is not there is not ready, as clients expect.
+      ModelReady: (request: Protocol.ModelRequest) =>
+        Effect.matchEffect(find(request), {
+          onFailure: () => Effect.succeed({ ready: false }),
+          onSuccess: () => ready
+        }),
       ServerMetadata: () => Effect.succeed({ ...ServerMetadata.ofServer(options), extensions: [] }),
       ModelMetadata: (request: Protocol.ModelRequest) =>
         Effect.map(find(request), (model) => ServerMetadata.ofModel(model, options)),
@@ -67,7 +73,7 @@ const inferWith = (
     call: Call.make(context, model),
     expected: Request.expectedOf(model)
   }]))
-  return Effect.fnUntraced(function*(request: Protocol.InferRequest) {
+  return Effect.fnUntraced(function*(request: InferMessage.InferMessage) {
     const model = yield* find({ name: request.model_name, version: request.model_version })
     const { call, expected } = offered.get(model) ?? (yield* Effect.die("a model is not offered"))
     const { inputs, outputs } = yield* Call.attempt(() => read(expected, request))
@@ -76,7 +82,7 @@ const inferWith = (
       const tensor = results.get(name)
       return tensor === undefined ? [] : [[name, tensor] as const]
     })
-    const { entries, raw } = Tensors.write(named, request.raw_input_contents.length > 0)
+    const { entries, raw } = Tensors.write(named, request.raw.length > 0)
     return {
       model_name: model.name,
       model_version: version,
@@ -87,15 +93,15 @@ const inferWith = (
   })
 }
 
-const read = (expected: Request.Expected, request: Protocol.InferRequest) => {
+const read = (expected: Request.Expected, request: InferMessage.InferMessage) => {
   const inputs = Tensors.read({
     kind: "input",
-    entries: request.inputs,
-    raw: request.raw_input_contents,
+    entries: request.tensors,
+    raw: request.raw,
     expected: expected.inputs,
     lenient: false
   })
   const asked = new Set<string>()
-  for (const { name } of request.outputs) Request.checkOutput(expected.outputs, asked, name)
+  for (const name of request.asked) Request.checkOutput(expected.outputs, asked, name)
   return { inputs, outputs: Array.from(asked.size === 0 ? expected.outputs.keys() : asked) }
 }

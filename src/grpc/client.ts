@@ -2,13 +2,13 @@
 import * as Grpc from "@grpc/grpc-js"
 import { Effect, type Fiber, Redacted, type Tracer } from "effect"
 import * as Deadline from "../Deadline.ts"
+import * as Trace from "../http/trace.ts"
 import type { Bound } from "../openInference/binding.ts"
-import { headersOf } from "../openInference/httpClient.ts"
 import type { TensorMetadata } from "../openInference/metadata.ts"
 import type { Named } from "../openInference/model.ts"
 import { type Infer, readAnswer } from "../openInference/remoteMethod.ts"
 import { byName } from "../openInference/request.ts"
-import type * as ServiceError from "../ServiceError.ts"
+import * as ServiceError from "../ServiceError.ts"
 import * as Protocol from "./protocol.ts"
 import * as Status from "./status.ts"
 import * as Tensors from "./tensors.ts"
@@ -19,18 +19,19 @@ export interface Channel {
   readonly token: Redacted.Redacted | undefined
 }
 
-const metadataMethod = Protocol.methodOf<Protocol.ModelRequest, Protocol.MetadataResponse>("ModelMetadata")
-
-const inferMethod = Protocol.methodOf<Protocol.InferRequestToSend, Protocol.InferResponse>("ModelInfer")
-
-/** What the server says of a model. */
+/** What the server says of a model. One that says nothing is not there. */
 export const metadata = (channel: Channel, { model, version = "" }: Bound) =>
-  Effect.map(
-    unary(channel, metadataMethod, { name: model, version }, channelMetadata(channel), Date.now() + 10_000),
-    ({ inputs, outputs }) => ({ inputs: inputs.map(toMetadata), outputs: outputs.map(toMetadata) })
+  unary(channel, Protocol.metadataMethod, { name: model, version }, channelMetadata(channel), Date.now() + 10_000).pipe(
+    Effect.mapBoth({
+      onSuccess: ({ inputs, outputs }) => ({ inputs: inputs.map(toMetadata), outputs: outputs.map(toMetadata) }),
+      onFailure: (reason) =>
+        reason._tag === "DeadlineExceeded"
+          ? new ServiceError.Unavailable({ detail: `${channel.client.getChannel().getTarget()} does not answer` })
+          : reason
+    })
   )
 
-const toMetadata = ({ datatype, name, shape }: Protocol.TensorMessage): TensorMetadata => ({
+const toMetadata = ({ datatype, name, shape }: Protocol.TensorMetadata): TensorMetadata => ({
   name,
   datatype,
   shape: shape.map(Number)
@@ -55,15 +56,15 @@ export const infer = (channel: Channel, { inputs, model, outputs, version = "" }
       outputs: asked,
       raw_input_contents: raw
     }
-    const { traceparent } = headersOf(fiber, span)
+    const { traceparent } = Trace.headerOf(fiber, span)
     const metadata = channelMetadata(channel)
     if (traceparent !== undefined) metadata.set("traceparent", traceparent)
-    const response = yield* unary(channel, inferMethod, request, metadata, deadlineOf(fiber))
+    const response = yield* unary(channel, Protocol.inferMethod, request, metadata, deadlineOf(fiber))
     const results = yield* readAnswer(() =>
       Tensors.read({
         kind: "output",
-        entries: response.outputs,
-        raw: response.raw_output_contents,
+        entries: response.tensors,
+        raw: response.raw,
         expected,
         lenient: true
       })
@@ -78,10 +79,13 @@ const channelMetadata = ({ token }: Channel): Grpc.Metadata => {
   return metadata
 }
 
-/** On the clock of this machine; what travels is how much is left. */
+/**
+ * On the clock of this machine; what travels is how much is left, in whole milliseconds that are rounded up. So it is
+ * one less, and the server has no more time than there is.
+ */
 const deadlineOf = (fiber: Fiber.Fiber<unknown, unknown>): number => {
   const deadline = fiber.getRef(Deadline.Current)
-  return deadline === undefined ? Infinity : Date.now() + Math.max(0, deadline.at - Deadline.now(fiber))
+  return deadline === undefined ? Infinity : Date.now() + Math.max(0, deadline.at - Deadline.now(fiber) - 1)
 }
 
 const unary = <Request, Response>(

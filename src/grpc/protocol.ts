@@ -1,9 +1,10 @@
 /** The messages and methods of the Open Inference Protocol over gRPC, and of gRPC's health check. */
 import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js"
 import { fromJSON } from "@grpc/proto-loader"
+import * as InferMessage from "./inferMessage.ts"
 
-/** What the message of a tensor's type holds where the elements are not raw. */
-export interface Contents {
+/** What the message of a tensor holds where its elements are not raw, in the fields of their types. */
+export interface ContentsToSend {
   readonly bool_contents: ReadonlyArray<boolean>
   readonly int_contents: ReadonlyArray<number>
   readonly int64_contents: ReadonlyArray<string>
@@ -11,15 +12,6 @@ export interface Contents {
   readonly uint64_contents: ReadonlyArray<string>
   readonly fp32_contents: ReadonlyArray<number>
   readonly fp64_contents: ReadonlyArray<number>
-  readonly bytes_contents: ReadonlyArray<Uint8Array>
-}
-
-/** A tensor as it arrives: integers of 64 bits are decimal strings, and what was not sent is empty. */
-export interface TensorMessage {
-  readonly name: string
-  readonly datatype: string
-  readonly shape: ReadonlyArray<string>
-  readonly contents: Contents | null
 }
 
 /** A tensor as it is sent: what is not there is not sent. */
@@ -27,21 +19,12 @@ export interface TensorToSend {
   readonly name: string
   readonly datatype: string
   readonly shape: ReadonlyArray<number>
-  readonly contents?: Partial<Contents>
+  readonly contents?: Partial<ContentsToSend>
 }
 
 export interface ModelRequest {
   readonly name: string
   readonly version: string
-}
-
-export interface InferRequest {
-  readonly model_name: string
-  readonly model_version: string
-  readonly id: string
-  readonly inputs: ReadonlyArray<TensorMessage>
-  readonly outputs: ReadonlyArray<{ readonly name: string }>
-  readonly raw_input_contents: ReadonlyArray<Uint8Array>
 }
 
 export interface InferRequestToSend {
@@ -52,11 +35,6 @@ export interface InferRequestToSend {
   readonly raw_input_contents: ReadonlyArray<Uint8Array>
 }
 
-export interface InferResponse {
-  readonly outputs: ReadonlyArray<TensorMessage>
-  readonly raw_output_contents: ReadonlyArray<Uint8Array>
-}
-
 export interface InferResponseToSend {
   readonly model_name: string
   readonly model_version: string
@@ -65,9 +43,16 @@ export interface InferResponseToSend {
   readonly raw_output_contents: ReadonlyArray<Uint8Array>
 }
 
+/** What is said of a tensor; sizes are decimal strings. */
+export interface TensorMetadata {
+  readonly name: string
+  readonly datatype: string
+  readonly shape: ReadonlyArray<string>
+}
+
 export interface MetadataResponse {
-  readonly inputs: ReadonlyArray<TensorMessage>
-  readonly outputs: ReadonlyArray<TensorMessage>
+  readonly inputs: ReadonlyArray<TensorMetadata>
+  readonly outputs: ReadonlyArray<TensorMetadata>
 }
 
 const one = (type: string, id: number) => ({ type, id })
@@ -181,15 +166,28 @@ const loaded = fromJSON(root as Parameters<typeof fromJSON>[0], {
 export const serviceName = "inference.GRPCInferenceService"
 
 // What was loaded under these names are the two services of above.
-export const inferenceService = loaded[serviceName] as ServiceDefinition
+const loadedInference = loaded[serviceName] as ServiceDefinition
 
 export const healthService = loaded["grpc.health.v1.Health"] as ServiceDefinition
 
-/** A method of the inference service, with messages of these types. */
-export const methodOf = <Request, Response>(
+const loadedMethod = <Request, Response>(
   name: keyof typeof inference.GRPCInferenceService.methods
 ): MethodDefinition<Request, Response> => {
-  const method = inferenceService[name]
+  const method = loadedInference[name]
   if (method === undefined) throw new Error(`there is no ${name}`)
   return method
+}
+
+export const metadataMethod = loadedMethod<ModelRequest, MetadataResponse>("ModelMetadata")
+
+/** The method whose messages are as large as tensors; what arrives of them is read without a message of objects. */
+export const inferMethod: MethodDefinition<InferRequestToSend, InferMessage.InferMessage> = {
+  ...loadedMethod<InferRequestToSend, InferMessage.InferMessage>("ModelInfer"),
+  responseDeserialize: InferMessage.readResponse
+}
+
+/** As a server has it. */
+export const inferenceService: ServiceDefinition = {
+  ...loadedInference,
+  ModelInfer: { ...loadedMethod("ModelInfer"), requestDeserialize: InferMessage.readRequest }
 }

@@ -7,6 +7,7 @@ import * as Gate from "../http/gate.ts"
 import * as Token from "../http/token.ts"
 import { ListenError } from "../node/Socket.ts"
 import * as Call from "../openInference/call.ts"
+import { invalid } from "../openInference/refusal.ts"
 import type * as Calls from "./calls.ts"
 import * as Protocol from "./protocol.ts"
 import * as Status from "./status.ts"
@@ -34,8 +35,11 @@ export const listen = Effect.fnUntraced(function*(methods: Calls.Methods, stoppi
   })
   const handle = handlerWith(context, running, options)
   const gate = new Gate.Gate(options.concurrency)
-  server.addService(Protocol.inferenceService, mapMethods(methods.inference, (method) => handle(method, gate)))
-  server.addService(Protocol.healthService, mapMethods(methods.health, (method) => handle(method, undefined)))
+  server.addService(
+    tolerant(Protocol.inferenceService),
+    mapMethods(methods.inference, (method) => handle(method, gate))
+  )
+  server.addService(tolerant(Protocol.healthService), mapMethods(methods.health, (method) => handle(method, undefined)))
   yield* Effect.addFinalizer(() =>
     Effect.andThen(Effect.sync(() => stopping.now = true), shutdown(server, running, options.gracefulShutdownTimeout))
   )
@@ -46,6 +50,24 @@ const mapMethods = (
   methods: Readonly<Record<string, Calls.Method>>,
   handle: (method: Calls.Method) => Grpc.UntypedHandleCall
 ) => Object.fromEntries(Object.entries(methods).map(([name, method]) => [name, handle(method)]))
+
+/** What a call has in place of a message where its bytes are none. */
+const unreadable = {}
+
+/** The same service, which tells a handler of bytes that are no message: by itself, it says that the server failed. */
+const tolerant = (service: Grpc.ServiceDefinition): Grpc.ServiceDefinition =>
+  Object.fromEntries(
+    Object.entries(service).map(([name, method]) => [name, {
+      ...method,
+      requestDeserialize: (bytes: Buffer) => {
+        try {
+          return method.requestDeserialize(bytes)
+        } catch {
+          return unreadable
+        }
+      }
+    }])
+  )
 
 const bind = (
   server: Grpc.Server,
@@ -92,6 +114,7 @@ const handlerWith = (
     call,
     respond
   ) => {
+    if (call.request === unreadable) return respond(Status.toError(noMessage))
     if (gate !== undefined) {
       const refused = refuse(call, gate, isAuthorized)
       if (refused !== undefined) return respond(Status.toError(refused))
@@ -110,6 +133,8 @@ const handlerWith = (
     })
   }
 }
+
+const noMessage = Call.fromRefusal(invalid("the request is no message of this method"))
 
 const refuse = (
   { metadata }: Grpc.ServerUnaryCall<unknown, unknown>,

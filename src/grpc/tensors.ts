@@ -1,11 +1,11 @@
 /** The tensors of a message: raw, or in the field of their type. */
 import { datatypes } from "../openInference/datatype.ts"
-import * as Elements from "../openInference/elements.ts"
 import type { Field, Named } from "../openInference/model.ts"
 import { invalid } from "../openInference/refusal.ts"
 import * as Tensors from "../openInference/tensors.ts"
 import * as Tensor from "../Tensor.ts"
-import type { Contents, TensorMessage, TensorToSend } from "./protocol.ts"
+import type { Contents, TensorMessage } from "./inferMessage.ts"
+import type { ContentsToSend, TensorToSend } from "./protocol.ts"
 
 /** What is to be read. */
 export interface Source {
@@ -34,12 +34,12 @@ export const read = ({ entries, expected, kind, lenient, raw }: Source): Named =
       throw invalid(`there is no ${what}: the model has ${Array.from(expected.keys()).join(", ")}`)
     }
     if (named.has(name)) throw invalid(`${what} is there twice`)
-    const shape = Tensors.checkTensor(what, field, entry.datatype, entry.shape.map(Number))
+    const shape = Tensors.checkTensor(what, field, entry.datatype, entry.shape)
     const bytes = raw[index]
     if (bytes === undefined) {
-      named.set(name, fromContents(what, field.dtype, shape, entry.contents ?? {}))
+      named.set(name, fromContents(what, field.dtype, shape, entry.contents))
     } else {
-      if (entry.contents !== null) throw invalid(`${what} has both contents and raw contents`)
+      if (entry.contents !== undefined) throw invalid(`${what} has both contents and raw contents`)
       named.set(name, Tensors.fromBytes(what, field.dtype, shape, bytes))
     }
   })
@@ -51,39 +51,57 @@ const fromContents = (
   what: string,
   dtype: Tensor.Dtype,
   shape: ReadonlyArray<number>,
-  contents: Partial<Contents>
+  contents: Contents | undefined
 ): Tensor.Tensor => {
   if (dtype === "float16") throw invalid(`${what} is FP16, which has no contents of its type: send it as raw contents`)
-  const data = contents[fields[dtype]] ?? []
+  const { [kinds[dtype]]: data = nothing } = contents ?? {}
   const size = Tensor.size(shape)
   if (data.length !== size) throw invalid(`${what} has ${data.length} elements, where its shape asks for ${size}`)
-  switch (dtype) {
-    // Unlike in JSON, these may be NaN and infinite.
-    case "float32":
-      return Tensor.make(dtype, shape, Float32Array.from(contents.fp32_contents ?? []))
-    case "float64":
-      return Tensor.make(dtype, shape, Float64Array.from(contents.fp64_contents ?? []))
-    case "int64":
-      return Tensor.make(dtype, shape, BigInt64Array.from(contents.int64_contents ?? [], BigInt))
-    case "uint64":
-      return Tensor.make(dtype, shape, BigUint64Array.from(contents.uint64_contents ?? [], BigInt))
-    default:
-      return Elements.read(what, dtype, shape, data)
-  }
+  const tensor: Tensor.Tensor = Tensor.zeros(dtype, shape)
+  if (kinds[dtype] !== dtype) return narrow(what, tensor, data)
+  // Both are arrays of the dtype.
+  tensor.data.set(data as never)
+  return tensor
 }
 
-const fields: Readonly<Record<Exclude<Tensor.Dtype, "float16">, keyof Contents>> = {
-  float32: "fp32_contents",
-  float64: "fp64_contents",
-  int8: "int_contents",
-  uint8: "uint_contents",
-  int16: "int_contents",
-  uint16: "uint_contents",
+/** Puts elements into a tensor of fewer bits, each of which must be a number that it has. */
+const narrow = (what: string, tensor: Tensor.Tensor, data: NonNullable<Contents[keyof Contents]>): Tensor.Tensor => {
+  for (let index = 0; index < data.length; index++) {
+    // What does not fit is another number afterwards.
+    tensor.data[index] = data[index] as never
+    if (tensor.data[index] !== data[index]) {
+      throw invalid(`${what}: element ${index} is ${data[index]}, which is no ${tensor.dtype}`)
+    }
+  }
+  return tensor
+}
+
+const nothing = new Uint8Array(0)
+
+/** In the field of which type the elements of a dtype arrive. */
+const kinds: Readonly<Record<Exclude<Tensor.Dtype, "float16">, keyof Contents>> = {
+  float32: "float32",
+  float64: "float64",
+  int8: "int32",
+  uint8: "uint32",
+  int16: "int32",
+  uint16: "uint32",
+  int32: "int32",
+  uint32: "uint32",
+  int64: "int64",
+  uint64: "uint64",
+  bool: "bool"
+}
+
+/** In which field they are sent. */
+const fields: Readonly<Record<keyof Contents, keyof ContentsToSend>> = {
+  bool: "bool_contents",
   int32: "int_contents",
-  uint32: "uint_contents",
   int64: "int64_contents",
+  uint32: "uint_contents",
   uint64: "uint64_contents",
-  bool: "bool_contents"
+  float32: "fp32_contents",
+  float64: "fp64_contents"
 }
 
 /** Tensors as they are sent, all of them raw or none. */
@@ -107,6 +125,6 @@ const withContents = (name: string, { data, dtype, shape }: Tensor.Tensor): Tens
     elements,
     (element) => dtype === "bool" ? Number(element) !== 0 : isText ? String(element) : element
   )
-  const field = dtype === "float16" ? undefined : fields[dtype]
+  const field = dtype === "float16" ? undefined : fields[kinds[dtype]]
   return { name, datatype: datatypes[dtype], shape, ...field === undefined ? {} : { contents: { [field]: contents } } }
 }

@@ -12,6 +12,7 @@ import {
 } from "effect/http"
 import * as Deadline from "../Deadline.ts"
 import * as Answer from "./answer.ts"
+import * as Compression from "./compression.ts"
 import * as RequestDeadline from "./deadline.ts"
 import * as Gate from "./gate.ts"
 import type { Limits } from "./limits.ts"
@@ -51,20 +52,21 @@ export const make = (options: Options) => {
   /** Why a request is not handled, where it is not. */
   const refuse = (request: Request, { open }: Known): Answer.Failure | undefined =>
     open || isAuthorized === undefined || isAuthorized(request.headers["authorization"])
-      ? undefined
+      ? Compression.refuse(request)
       : Token.unauthorized
 
   const enter = <E, R>(
     handler: Effect.Effect<Response, E, R>,
     fiber: Fiber.Fiber<unknown, unknown>,
     arrival: Arrival
-  ): Effect.Effect<Response, E, R> => {
+  ): Effect.Effect<Response, E, R | Request> => {
     const { path, request } = arrival
     const kind = known(path)
     const deadline = RequestDeadline.read(fiber, request.headers)
     const refused = refuse(request, kind)
     if (refused !== undefined) return Effect.succeed(Answer.toResponse(refused))
     if (RequestDeadline.isFailure(deadline)) return Effect.succeed(Answer.toResponse(deadline))
+    if (deadline !== undefined) observer.timed(fiber, deadline)
     if (kind.gated) {
       if (!gate.enter()) return Effect.succeed(Answer.toResponse(overloaded))
       arrival.onEnd = () => gate.leave()
@@ -72,11 +74,11 @@ export const make = (options: Options) => {
     const context = contextOf(fiber.context, request, kind.gated ? limits : undefined, deadline)
     // The server restores the context of the fiber when the request is answered.
     if (context !== fiber.context) fiber.setContext(context)
-    return handler
+    return Compression.undo(request, handler)
   }
 
-  return <E, R>(handler: Effect.Effect<Response, E, R>): Effect.Effect<Response, E, R> =>
-    Effect.withFiber<Response, E, R>((fiber) => {
+  return <E, R>(handler: Effect.Effect<Response, E, R>): Effect.Effect<Response, E, R | Request> =>
+    Effect.withFiber<Response, E, R | Request>((fiber) => {
       const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
       const arrival = observer.begin(request, pathOf(request.url))
       return Effect.matchCauseEffect(enter(handler, fiber, arrival), {

@@ -1,8 +1,9 @@
 /** A request to a server of others, and what its answer means for a call. */
 import { Clock, Effect } from "effect"
-import type { HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { type HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import * as ServiceError from "../ServiceError.ts"
 import * as Reason from "./reason.ts"
+import * as Trace from "./trace.ts"
 
 /** An answer that is no success: its status, and its body as a text. */
 export interface Refusal {
@@ -15,8 +16,8 @@ export interface Refusal {
 }
 
 /**
- * Sends a request and gives the response if its status is one of success. What has another status is given to `refuse`;
- * a server that cannot be reached is `Unavailable`.
+ * Sends a request, as a part of the trace of its call, and gives the response if its status is one of success. What has
+ * another status is given to `refuse`; a server that cannot be reached is `Unavailable`.
  */
 export const send = <E>(
   client: HttpClient.HttpClient,
@@ -26,7 +27,10 @@ export const send = <E>(
   Effect.gen(function*() {
     const { currentTimeMillisUnsafe } = yield* Clock.Clock
     const start = currentTimeMillisUnsafe()
-    const response = yield* Effect.mapError(client.execute(request), unanswered(request.url))
+    const sent = yield* Effect.withFiber((fiber) =>
+      Effect.succeed(HttpClientRequest.setHeaders(request, Trace.headerOf(fiber)))
+    )
+    const response = yield* Effect.mapError(Trace.withoutSpans(client).execute(sent), unanswered(request.url))
     if (response.status >= 200 && response.status <= 299) return response
     const text = yield* Effect.orElseSucceed(response.text, () => "")
     return yield* Effect.fail(refuse({

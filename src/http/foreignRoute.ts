@@ -36,22 +36,23 @@ export const make = <R>(
 
 const isOther = (reason: Cause.Reason<unknown>): reason is Cause.Reason<never> => !Cause.isFailReason(reason)
 
-/** The limit of this surface, unless that of the server around it is lower. */
-const withLimit = (limit: ByteSize.ByteSize) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    const around = fiber.getRef(HttpIncomingMessage.MaxBodySize)
-    return Effect.provideService(
-      self,
-      HttpIncomingMessage.MaxBodySize,
-      around !== undefined && Number(around) < Number(limit) ? around : limit
-    )
-  })
-
 /** The body of the request of the fiber. */
 export const readBody: Effect.Effect<Uint8Array, Answer.Failure, HttpServerRequest.HttpServerRequest> = Effect.mapError(
   RpcBody.read,
   (error) => error.reason._tag === "RequestParseError" && error.reason.reason === "BodyTooLarge" ? tooLarge : unreadable
 )
+
+/** The limit of this surface, unless that of the server around it is lower. */
+export const withLimit =
+  (limit: ByteSize.ByteSize) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber((fiber) => {
+      const around = fiber.getRef(HttpIncomingMessage.MaxBodySize)
+      return Effect.provideService(
+        self,
+        HttpIncomingMessage.MaxBodySize,
+        around !== undefined && Number(around) < Number(limit) ? around : limit
+      )
+    })
 
 /** The value of a body that is JSON. */
 export const parseJson = (body: Uint8Array, { maxJsonDepth }: Limits): Result.Result<unknown, Answer.Failure> => {

@@ -6,9 +6,14 @@
 /** What is wrong with a body, as a sentence. */
 export class JsonError extends Error {}
 
+/** A body that is no JSON at all. */
+export class NoJson extends JsonError {}
+
+/** The value of a body. Throws JsonError. */
+export const parse = (bytes: Uint8Array, maxDepth: number): unknown => parseText(decode(bytes), maxDepth)
+
 /** The value of a text. Throws JsonError. */
-export const parse = (bytes: Uint8Array, maxDepth: number): unknown => {
-  const text = decode(bytes)
+export const parseText = (text: string, maxDepth: number): unknown => {
   const value = toValue(text)
   // Few bodies can have what is refused, and what they lack is quicker found in their text than in their value.
   if (isSuspicious(text, maxDepth)) inspect(value, maxDepth)
@@ -21,7 +26,7 @@ const decode = (bytes: Uint8Array): string => {
   try {
     return decoder.decode(bytes)
   } catch {
-    throw new JsonError("the body is not valid JSON in UTF-8")
+    throw new NoJson("the body is not valid JSON in UTF-8")
   }
 }
 
@@ -29,7 +34,7 @@ const toValue = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
-    throw new JsonError("the body is not valid JSON in UTF-8")
+    throw new NoJson("the body is not valid JSON in UTF-8")
   }
 }
 

@@ -10,6 +10,7 @@ import type * as BodyBudget from "./bodyBudget.ts"
 import * as EventStream from "./eventStream.ts"
 import * as Gate from "./gate.ts"
 import type { Limits } from "./limits.ts"
+import * as Misfit from "./misfit.ts"
 import type * as TimeLimit from "./timeLimit.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -41,7 +42,7 @@ export const make = (
   const overloaded = Answer.toResponse(Gate.overloaded(gate))
   // The payload was decoded, and thereby checked.
   const call = Payload.trusting(client[method.name]!)
-  const answer = method.stream ? answerStream(method, gate) : answerOnce(served)
+  const answer = method.stream ? answerStream(served) : answerOnce(served)
   const onFailure = (failure: Answer.Failure) => Effect.succeed(Answer.toResponse(failure))
   return Effect.withFiber<Response, never, HttpServerRequest.HttpServerRequest | Scope.Scope>((fiber) => {
     const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
@@ -63,8 +64,9 @@ const setDeadline = (fiber: Fiber.Fiber<unknown, unknown>, timeout: Duration.Dur
 type Call = Effect.Effect<unknown, unknown> | Stream.Stream<unknown, unknown>
 
 /** A result of bytes is answered as `application/octet-stream` unless the client takes JSON alone. */
-const answerOnce = ({ gate, method, timeLimit }: Served) => {
-  const encode = encoder(method)
+const answerOnce = (served: Served) => {
+  const { gate, method, timeLimit } = served
+  const encode = encoder(served)
   const describe = Answer.describe(method)
   const onFailure = (error: unknown) => Effect.sync(() => Answer.toResponse(describe(error)))
   return (
@@ -95,8 +97,9 @@ const takesJsonAlone = (accept: string | undefined): boolean =>
  * The first item is awaited before anything is answered, so that a stream which fails at once has the status of its
  * failure. One that fails later tells of it as its last item.
  */
-const answerStream = (method: Model.Definition, gate: Gate.Gate) => {
-  const encode = encoder(method)
+const answerStream = (served: Served) => {
+  const { gate, method } = served
+  const encode = encoder(served)
   const describe = Answer.describe(method)
   const leave = Effect.sync(() => gate.leave())
   return Effect.fnUntraced(function*(call: Call, request: HttpServerRequest.HttpServerRequest) {
@@ -122,7 +125,8 @@ const answerStream = (method: Model.Definition, gate: Gate.Gate) => {
 
 const isNoFailure = (reason: Cause.Reason<unknown>): reason is Cause.Reason<never> => !Cause.isFailReason(reason)
 
-const encoder = (method: Model.Definition) => {
+const encoder = ({ method, service }: Served) => {
   const encode = SchemaParser.encodeUnknownEffect(Schema.toCodecJson(method.success))
-  return (value: unknown): Effect.Effect<unknown> => Effect.orDie(encode(value))
+  const orDie = Misfit.orDie(service, method)
+  return (value: unknown): Effect.Effect<unknown> => orDie(encode(value))
 }

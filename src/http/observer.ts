@@ -1,6 +1,7 @@
 /** Follows requests from their arrival to the end of their answer, for the metrics and the access log. */
-import { Cause, Context, Effect, type Exit, type Fiber, Scope, Tracer } from "effect"
+import { Cause, Context, Duration, Effect, type Exit, type Fiber, Scope, Tracer } from "effect"
 import { HttpRouter, HttpServerError, type HttpServerRequest, type HttpServerResponse } from "effect/http"
+import type * as Deadline from "../Deadline.ts"
 import type * as AccessLog from "./accessLog.ts"
 import * as Answer from "./answer.ts"
 import * as Metrics from "./requestMetrics.ts"
@@ -20,6 +21,8 @@ export interface Arrival {
 
 export interface Observer {
   readonly begin: (request: HttpServerRequest.HttpServerRequest, path: string) => Arrival
+  /** The request has a deadline from its caller. */
+  readonly timed: (fiber: AnyFiber, deadline: Deadline.Deadline) => void
   /** A stream has its end when the last of it is sent, any other answer is all there. */
   readonly answered: (fiber: AnyFiber, arrival: Arrival, response: Response) => Effect.Effect<Response>
   /** The client went away before there was an answer. */
@@ -63,6 +66,9 @@ export const make = (options: {
       const route = options.routes.get(path) ?? options.other
       route.running++
       return { request, path, route, start: performance.now(), onEnd: undefined }
+    },
+    timed: (fiber, { budget }) => {
+      if (options.metrics) Metrics.recordRemaining(Duration.toSeconds(budget), fiber.context)
     },
     answered: (fiber, arrival, response) => {
       const refusal = Answer.refusalOf(response)

@@ -2,7 +2,8 @@
  * The metrics of an HTTP server: requests by route and status, how long they took, and what was refused or given up.
  *
  * `chorale_request_total` and `chorale_request_duration_seconds` are by route and status, `chorale_request_in_progress`
- * by route, `chorale_rejected_total` by reason, and `chorale_cancelled_total` by cause.
+ * by route, `chorale_rejected_total` by reason, and `chorale_cancelled_total` by cause. `chorale_deadline_remaining_seconds`
+ * is of the requests whose callers say how long they may take.
  */
 import { type Context, Effect, Metric, type Scope } from "effect"
 
@@ -30,6 +31,15 @@ const cancelled = Metric.counter("chorale_cancelled_total", {
   description: "HTTP requests that were given up before their answer was there",
   incremental: true
 })
+
+const remaining = Metric.histogram("chorale_deadline_remaining_seconds", {
+  description: "How much time HTTP requests had when they arrived whose callers gave them a deadline, in seconds",
+  boundaries
+})
+
+/** Notes how much time a request has. */
+export const recordRemaining = (seconds: number, context: Context.Context<never>): void =>
+  remaining.updateUnsafe(seconds, context)
 
 /** The series of one route. */
 export interface Route {

@@ -3,6 +3,7 @@ import { Cause, type Duration, Effect, Schema, SchemaAST, SchemaParser, Stream }
 import { McpSchema } from "effect/ai"
 import * as Deadline from "../Deadline.ts"
 import * as Answer from "../http/answer.ts"
+import * as Misfit from "../http/misfit.ts"
 import { isBytes } from "../internal/bytesCodec.ts"
 import * as Payload from "../internal/payload.ts"
 import type * as Model from "../Model.ts"
@@ -83,12 +84,14 @@ export const handle = (
 
 const runner = (service: string, method: Model.Definition, call: Call, { mediaType }: Options) => {
   const { field } = outputOf(method)
-  const encode = SchemaParser.encodeUnknownEffect(Schema.toCodecJson(method.success))
+  const toJson = SchemaParser.encodeUnknownEffect(Schema.toCodecJson(method.success))
+  const orDie = Misfit.orDie(service, method)
+  const encode = (value: unknown): Effect.Effect<unknown> => orDie(toJson(value))
   // The contract says whether a method answers once or streams; the erased client does not, hence the two assertions.
   if (method.stream) {
     return (payload: unknown) =>
       (call(payload) as Stream.Stream<unknown, unknown>).pipe(
-        Stream.mapEffect((item) => Effect.orDie(encode(item))),
+        Stream.mapEffect(encode),
         Stream.runCollect,
         Effect.map((items) => Content.fromJson(items, field))
       )
@@ -97,7 +100,7 @@ const runner = (service: string, method: Model.Definition, call: Call, { mediaTy
     if (SchemaAST.isVoid(method.success.ast)) return Effect.succeed(Content.nothing)
     return isBytes(method.success.ast) && result instanceof Uint8Array
       ? Effect.succeed(Content.fromBytes(result, mediaType, `chorale://${service}/${method.name}`))
-      : Effect.map(Effect.orDie(encode(result)), (json) => Content.fromJson(json ?? null, field))
+      : Effect.map(encode(result), (json) => Content.fromJson(json ?? null, field))
   }
   return (payload: unknown) => Effect.flatMap(call(payload) as Effect.Effect<unknown, unknown>, answer)
 }

@@ -1,7 +1,7 @@
 /** The embeddings of an OpenAI-compatible server, as the method of a service. */
-import { Effect, type Redacted, Result, Schema, SchemaParser } from "effect"
-import { Base64 } from "effect/encoding"
+import { Effect, type Redacted, Schema, SchemaParser } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import * as Base64 from "../http/base64.ts"
 import * as ForeignCall from "../http/foreignCall.ts"
 import * as Reason from "../http/reason.ts"
 import type * as Model from "../Model.ts"
@@ -61,10 +61,10 @@ export const make = (
 
 const toVector = (embedding: string | ReadonlyArray<number>): Float32Array | undefined => {
   if (typeof embedding !== "string") return Float32Array.from(embedding)
-  const bytes = Result.getOrUndefined(Base64.decode(embedding))
-  if (bytes === undefined || bytes.byteLength % 4 !== 0) return undefined
-  // The bytes may begin anywhere in their buffer; a vector begins at a multiple of 4.
-  return new Float32Array(Uint8Array.from(bytes).buffer)
+  const bytes = Base64.decode(embedding)
+  return bytes === undefined || bytes.byteLength % 4 !== 0
+    ? undefined
+    : new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
 }
 
 const Failure = Schema.fromJsonString(Schema.Struct({

@@ -1,8 +1,8 @@
 /** The routes of an OpenAI-compatible server of embeddings. */
 import { type Duration, Effect, Schema, SchemaIssue, SchemaParser } from "effect"
-import { Base64 } from "effect/encoding"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Answer from "../http/answer.ts"
+import * as Base64 from "../http/base64.ts"
 import * as ForeignRoute from "../http/foreignRoute.ts"
 import type { Limits } from "../http/limits.ts"
 import type * as Model from "../Model.ts"

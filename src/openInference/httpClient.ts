@@ -1,8 +1,9 @@
 /** Models that a server elsewhere has, over HTTP. */
-import { Context, Duration, Effect, type Fiber, Function, type Redacted, Tracer } from "effect"
-import { HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
+import { Duration, Effect, type Fiber, type Redacted, type Tracer } from "effect"
+import { type HttpClient, type HttpClientError, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import * as Deadline from "../Deadline.ts"
 import { join } from "../http/frame.ts"
+import * as Trace from "../http/trace.ts"
 import * as ServiceError from "../ServiceError.ts"
 import * as Tensor from "../Tensor.ts"
 import type { Bound } from "./binding.ts"
@@ -23,7 +24,7 @@ type Response = HttpClientResponse.HttpClientResponse
 
 /** What the server says of a model. */
 export const metadata = (client: HttpClient.HttpClient, options: Options, bound: Bound) =>
-  withoutSpans(client).execute(authorized(HttpClientRequest.get(modelUrl(options, bound)), options)).pipe(
+  Trace.withoutSpans(client).execute(authorized(HttpClientRequest.get(modelUrl(options, bound)), options)).pipe(
     Effect.flatMap((response) =>
       response.status === 200 ? Effect.orElseSucceed(response.json, () => undefined) : refused(response, 0)
     ),
@@ -37,7 +38,7 @@ export const metadata = (client: HttpClient.HttpClient, options: Options, bound:
 /** Calls a model. */
 export const infer = (client: HttpClient.HttpClient, options: Options, bound: Bound): Infer => {
   const url = `${modelUrl(options, bound)}/infer`
-  const { execute } = withoutSpans(client)
+  const { execute } = Trace.withoutSpans(client)
   const post = authorized(HttpClientRequest.post(url), options)
   const write = writer(bound, options.binary)
   const expected = Request.byName(Array.from(bound.outputs.values()))
@@ -65,13 +66,6 @@ const modelUrl = ({ url }: Options, { model, version }: Bound): string => {
 
 const authorized = (request: HttpClientRequest.HttpClientRequest, { token }: Options) =>
   token === undefined ? request : HttpClientRequest.bearerToken(request, token)
-
-// The call has a span, which tells what one of the request would.
-const withoutSpans = (client: HttpClient.HttpClient): HttpClient.HttpClient =>
-  HttpClient.transform(
-    client,
-    (effect) => Effect.provideService(effect, HttpClient.TracerDisabledWhen, Function.constTrue)
-  )
 
 /** The largest elements come first, so that all of them are aligned where they arrive. */
 const writer = ({ inputs, outputs }: Bound, binary: boolean) => {
@@ -103,16 +97,13 @@ const toRequest = (
 }
 
 /** The trace of a call, and what is left of its deadline. */
-export const headersOf = (
+const headersOf = (
   fiber: Fiber.Fiber<unknown, unknown>,
   span: Tracer.Span | undefined
 ): Readonly<Record<string, string>> => {
-  const parent = span ?? Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
   const deadline = fiber.getRef(Deadline.Current)
   return {
-    ...parent === undefined
-      ? {}
-      : { traceparent: `00-${parent.traceId}-${parent.spanId}-${parent.sampled ? "01" : "00"}` },
+    ...Trace.headerOf(fiber, span),
     ...deadline === undefined
       ? {}
       : { "chorale-deadline": Math.max(0, deadline.at - Deadline.now(fiber)).toFixed(3) }

@@ -3,6 +3,7 @@ import { type ByteSize, Context, type Duration, Effect, type Fiber } from "effec
 import { HttpIncomingMessage, type HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Stream from "effect/Stream"
 import * as Deadline from "../Deadline.ts"
+import * as Compression from "../http/compression.ts"
 import * as RequestDeadline from "../http/deadline.ts"
 import { Draining } from "../http/health.ts"
 import * as RpcBody from "../http/rpcBody.ts"
@@ -139,10 +140,12 @@ const inferWith = (options: Options) => {
   })
   return (offered: Offered, request: HttpRequest): Effect.Effect<Response, never, HttpRequest> =>
     Effect.withFiber((fiber) => {
+      const compressed = Compression.refuse(request)
+      if (compressed !== undefined) return refuse(Call.fromAnswer(compressed))
       const deadline = readDeadline(fiber, request)
       if (deadline !== undefined && RequestDeadline.isFailure(deadline)) return refuse(Call.fromAnswer(deadline))
       const limited = Effect.provideService(
-        run(offered, request),
+        Compression.undo(request, run(offered, request)),
         HttpIncomingMessage.MaxBodySize,
         options.maxBodySize ?? fiber.getRef(HttpIncomingMessage.MaxBodySize) ?? options.defaultMaxBodySize
       )

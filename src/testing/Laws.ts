@@ -14,7 +14,7 @@ import * as Deadlines from "./laws/deadlines.ts"
 import * as Expect from "./laws/expect.ts"
 import * as Failures from "./laws/failures.ts"
 import * as Interruption from "./laws/interruption.ts"
-import { capabilities, type Capability, type Law, LawBroken, type Location, type Place } from "./laws/law.ts"
+import { capabilities, type Capability, forms, type Law, LawBroken, type Location, type Place } from "./laws/law.ts"
 import * as Limits from "./laws/limits.ts"
 import * as Replicas from "./laws/replicas.ts"
 import type { Outcome, Report } from "./laws/report.ts"
@@ -28,6 +28,7 @@ export {
   capabilities,
   type Capability,
   type Connect,
+  forms,
   type Law,
   LawBroken,
   type LawNumber,
@@ -37,7 +38,16 @@ export {
 } from "./laws/law.ts"
 export { type Outcome, type Report, toMarkdown } from "./laws/report.ts"
 export { EveryDtype, EveryRank, EveryValue, Exhausted, Probe, Refused, Relay, Sighting, SpanReport } from "./Probe.ts"
-export { holdCapacity, holdRetryAfter, layer, layerProbe, layerRelay } from "./ProbeLive.ts"
+export {
+  type HandlersOf,
+  holdCapacity,
+  holdRetryAfter,
+  layer,
+  layerProbe,
+  layerRelay,
+  probeHandlers,
+  relayHandlers
+} from "./ProbeLive.ts"
 
 /**
  * Every check of every law, by number; those that end a replica come last.
@@ -62,8 +72,8 @@ export const all: ReadonlyArray<Law> = [
 /**
  * Tries every law on a location, one after another, and says how each came out.
  *
- * A law that is broken fails nothing: it is in the report, with what was expected and what was seen. Law 9 kills
- * replicas where the location says how.
+ * A law that is broken fails nothing: it is in the report, with what was expected and what was seen. So is one that a
+ * location cannot keep, by what it is `without`. Law 9 kills replicas where the location says how.
  *
  * **Example** (A location of your own)
  *
@@ -91,8 +101,11 @@ export const check = (location: Location, laws: ReadonlyArray<Law> = all): Effec
   }))
 
 const outcomeOf = (law: Law, place: Place): Effect.Effect<Outcome> => {
-  const reason = notApplicable(law, place.location)
-  if (reason !== undefined) return Effect.succeed({ _tag: "NotApplicable", law, reason })
+  const left = untried(law, place.location)
+  if (left !== undefined) {
+    const { capability, reason } = left
+    return Effect.succeed({ _tag: capability in forms ? "NotKept" : "NotApplicable", law, reason })
+  }
   return Effect.match(run(law, place), {
     onSuccess: (): Outcome => ({ _tag: "Kept", law }),
     onFailure: (broken): Outcome => ({ _tag: "Broken", law, broken })
@@ -148,13 +161,30 @@ const toLawBroken = (law: Law, location: Location, cause: Cause.Cause<unknown>):
  * @category running
  * @since 0.2.0
  */
-export const notApplicable = (law: Law, location: Location): string | undefined =>
-  law.needs.map((capability) => missing(capability, location)).find((reason) => reason !== undefined)
+export const notApplicable = (law: Law, location: Location): string | undefined => untried(law, location)?.reason
+
+/** What a law needs that a location does not offer, and why it does not; what does not apply comes first. */
+const untried = (law: Law, location: Location) =>
+  law.needs
+    .toSorted((a, b) => Number(a in forms) - Number(b in forms))
+    .flatMap((capability) => {
+      const reason = missing(capability, location)
+      return reason === undefined ? [] : [{ capability, reason }]
+    })
+    .at(0)
 
 const missing = (capability: Capability, location: Location): string | undefined => {
   const told = location.without?.[capability]
-  if (told !== undefined || capability === "encoding" || capability === "skew") return told
-  return location[capability] === undefined ? capabilities[capability] : undefined
+  if (told !== undefined) return told
+  switch (capability) {
+    case "kill":
+    case "maxPayload":
+    case "refusing":
+    case "silent":
+      return location[capability] === undefined ? capabilities[capability] : undefined
+    default:
+      return undefined
+  }
 }
 
 /**

@@ -134,6 +134,10 @@ export class Probe extends Model.Service<Probe>()("chorale/testing/Probe", [
   Rpc.make("bytes", { payload: { body: Schema.Uint8Array }, success: Schema.Uint8Array }),
   Rpc.make("grow", { payload: { length: Schema.Int }, success: Schema.Uint8Array }),
   Rpc.make("greet", { payload: { id: Schema.String, name: Schema.NonEmptyString }, success: Schema.String }),
+  Rpc.make("pair", {
+    payload: { id: Schema.String, two: Tensor.schema("uint8", [2]) },
+    success: Tensor.schema("uint8", [2])
+  }),
   Rpc.make("double", { payload: { n: Schema.Int }, success: Schema.Int }),
   Rpc.make("refuse", { payload: { refusal }, error: refusal }),
   Rpc.make("shed", {}),

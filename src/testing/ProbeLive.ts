@@ -1,6 +1,8 @@
 /** The implementations of the services that the laws are tried on. */
 import { Duration, Effect, Layer, Option, Semaphore, Stream, type Tracer } from "effect"
+import type { Rpc } from "effect/rpc"
 import * as Deadline from "../Deadline.ts"
+import type * as Model from "../Model.ts"
 import * as ServiceError from "../ServiceError.ts"
 import * as Journal from "./laws/journal.ts"
 import * as Recorder from "./laws/recorder.ts"
@@ -23,6 +25,20 @@ export const holdCapacity = 4
 export const holdRetryAfter = Duration.millis(1500)
 
 /**
+ * The functions of an implementation that needs no services while it runs, by method name.
+ *
+ * @category utility types
+ * @since 0.2.0
+ */
+export type HandlersOf<Service> = Service extends Model.ServiceClass<infer _Self, infer _Name, infer Rpcs> ? {
+    readonly [R in Rpcs as R["_tag"]]: (
+      payload: Rpc.Payload<R>
+    ) => Rpc.Success<R> extends Stream.Stream<infer A, infer _E, infer _R> ? Stream.Stream<A, Model.HandlerError<R>>
+      : Effect.Effect<Rpc.Success<R>, Model.HandlerError<R>>
+  } :
+  never
+
+/**
  * Implements `Probe` in this process.
  *
  * `crash` is what its method of that name does: end this process or thread at once. Without it the method dies, and
@@ -32,7 +48,18 @@ export const holdRetryAfter = Duration.millis(1500)
  * @since 0.2.0
  */
 export const layerProbe = (options: { readonly crash?: Effect.Effect<void> } = {}): Layer.Layer<Probe> =>
-  Probe.toLayer(Effect.gen(function*() {
+  Probe.toLayer(probeHandlers(options))
+
+/**
+ * The functions that implement `Probe`, for a contract that carries them in another form.
+ *
+ * @category constructors
+ * @since 0.2.0
+ */
+export const probeHandlers = (
+  options: { readonly crash?: Effect.Effect<void> } = {}
+): Effect.Effect<HandlersOf<typeof Probe>> =>
+  Effect.gen(function*() {
     const journal = yield* Journal.make
     const turns = yield* Semaphore.make(1)
     let held = 0
@@ -46,6 +73,7 @@ export const layerProbe = (options: { readonly crash?: Effect.Effect<void> } = {
       bytes: ({ body }) => Effect.succeed(body),
       grow: ({ length }) => Effect.sync(() => new Uint8Array(length)),
       greet: ({ id, name }) => journal.watch(id)(Effect.succeed(`hello ${name}`)),
+      pair: ({ id, two }) => journal.watch(id)(Effect.succeed(two)),
       double: ({ n }) => Effect.succeed(2 * n),
       refuse: ({ refusal }) => Effect.fail(refusal),
       shed: () => Effect.fail(new ServiceError.Overloaded({ retryAfter: holdRetryAfter })),
@@ -71,15 +99,15 @@ export const layerProbe = (options: { readonly crash?: Effect.Effect<void> } = {
       observe: ({ id }) => journal.read(id),
       crash: () => options.crash ?? Effect.die(new Error("this implementation was given no way to crash"))
     }
-  }))
+  })
 
 /**
- * Implements `Relay` in this process, over whatever satisfies `Probe`.
+ * The functions that implement `Relay`, for a contract that carries them in another form.
  *
- * @category layers
+ * @category constructors
  * @since 0.2.0
  */
-export const layerRelay: Layer.Layer<Relay, never, Probe> = Relay.toLayer(Effect.map(Probe, (probe) => ({
+export const relayHandlers: Effect.Effect<HandlersOf<typeof Relay>, never, Probe> = Effect.map(Probe, (probe) => ({
   values: probe.values,
   refuse: probe.refuse,
   shed: probe.shed,
@@ -97,7 +125,15 @@ export const layerRelay: Layer.Layer<Relay, never, Probe> = Relay.toLayer(Effect
       )
     }),
   observe: probe.observe
-})))
+}))
+
+/**
+ * Implements `Relay` in this process, over whatever satisfies `Probe`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerRelay: Layer.Layer<Relay, never, Probe> = Relay.toLayer(relayHandlers)
 
 /**
  * Implements `Probe`, and `Relay` over it, in this process.

@@ -5,6 +5,7 @@ import { around, Gate, type Options as GateOptions } from "./gate.ts"
 import { Gradient } from "./gradient.ts"
 import { Priority, type QueueOrder, requireWhole } from "./limit.ts"
 import * as Policy from "./policy.ts"
+import * as QueueMetrics from "./queueMetrics.ts"
 
 /**
  * Between which limits the right one is looked for, and how many calls may wait.
@@ -55,7 +56,7 @@ export const adaptiveLimit = <const Method extends string = never>(
   requireWhole("adaptiveLimit", "queue", queue, 0)
   const probeMillis = Duration.toMillis(Duration.fromInputUnsafe(probeEvery))
   return Policy.make("adaptiveLimit", options, (service) =>
-    Effect.sync(() => {
+    Effect.suspend(() => {
       const gradient = new Gradient({ initial: Math.min(initial, max), min, max, tolerance, probeMillis })
       const onLeave: GateOptions["onLeave"] = (gate, call, now, exit) => {
         const dropped = isDrop(service.key, exit)
@@ -63,8 +64,13 @@ export const adaptiveLimit = <const Method extends string = never>(
         gradient.add({ now, millis: now - call.since, running: gate.taken + 1, dropped })
         gate.permits = gradient.limit
       }
-      const gate = new Gate({ permits: gradient.limit, queue, lastFirst: order === "lifo", onLeave })
-      return around(gate, service.key, 1, order === "priority" ? (fiber) => fiber.getRef(Priority) : () => 0)
+      return Effect.map(
+        QueueMetrics.watch(
+          { service: service.key, policy: "adaptiveLimit", methods: options.methods?.join() ?? "all" },
+          (onTurn) => new Gate({ permits: gradient.limit, queue, lastFirst: order === "lifo", onLeave, onTurn })
+        ),
+        (gate) => around(gate, service.key, 1, order === "priority" ? (fiber) => fiber.getRef(Priority) : () => 0)
+      )
     }))
 }
 

@@ -16,7 +16,7 @@ export interface Ticket extends Waiter {
   state: "outside" | "queued" | "inside" | "evicted" | "left"
   fiber: AnyFiber | undefined
   clock: Clock.Clock | undefined
-  /** When it was let in. */
+  /** When it was let in, or put into the queue. */
   since: number
   /** Why it was put out of the queue. */
   refusal: ServiceError.ServiceError | undefined
@@ -46,6 +46,8 @@ export interface Options {
   readonly lastFirst: boolean
   /** Told about every call that leaves from inside, before others are let in. */
   readonly onLeave?: (gate: Gate, call: Ticket, now: number, exit: Exit.Exit<unknown, unknown>) => void
+  /** Told how many milliseconds a call has waited whose turn has come. */
+  readonly onTurn?: (millis: number) => void
 }
 
 /** What is known of the drain rate before a first call has left. */
@@ -158,6 +160,7 @@ export class Gate {
       wakeLater(evicted)
     }
     call.state = "queued"
+    if (call.clock !== undefined) call.since = Monotonic.now(call.clock)
     this.#queue.add(call)
     return undefined
   }
@@ -167,6 +170,7 @@ export class Gate {
     for (let next = this.#queue.next; next !== undefined; next = this.#queue.next) {
       if (this.#taken + next.permits > this.#permits) return
       this.#queue.remove(next)
+      this.#options.onTurn?.(now - next.since)
       this.#letIn(next, now)
       wakeLater(next)
     }

@@ -2,6 +2,7 @@
 import { Context, Effect } from "effect"
 import { around, Gate } from "./gate.ts"
 import * as Policy from "./policy.ts"
+import * as QueueMetrics from "./queueMetrics.ts"
 
 /**
  * How important the calls of a fiber are where they wait in a queue by priority: the higher the earlier; 0 unless set.
@@ -49,6 +50,8 @@ export interface LimitOptions<Method extends string> {
  * deadline is also refused at once where, at that rate, it would not be finished in time; one that still waits at its
  * deadline fails with `DeadlineExceeded`. A call that is interrupted while it waits leaves the queue.
  *
+ * `chorale_queue_length` and `chorale_queue_wait_seconds` tell of the queue.
+ *
  * In a queue by priority that is full, a call takes the place of the one that came last among those of the lowest
  * priority, if that is lower than its own; that one is refused.
  *
@@ -78,10 +81,13 @@ export const limit = <const Method extends string = never>(options: LimitOptions
   requireWhole("limit", "concurrency", concurrency, 1)
   requireWhole("limit", "queue", queue, 0)
   return Policy.make("limit", options, (service) =>
-    Effect.sync(() => {
-      const gate = new Gate({ permits: concurrency, queue, lastFirst: order === "lifo" })
-      return around(gate, service.key, 1, order === "priority" ? (fiber) => fiber.getRef(Priority) : () => 0)
-    }))
+    Effect.map(
+      QueueMetrics.watch(
+        { service: service.key, policy: "limit", methods: options.methods?.join() ?? "all" },
+        (onTurn) => new Gate({ permits: concurrency, queue, lastFirst: order === "lifo", onTurn })
+      ),
+      (gate) => around(gate, service.key, 1, order === "priority" ? (fiber) => fiber.getRef(Priority) : () => 0)
+    ))
 }
 
 /** Throws where an option is no whole number, or below the least that makes sense. */

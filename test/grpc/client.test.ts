@@ -170,6 +170,17 @@ describe("a service whose models are elsewhere, over gRPC", () => {
       assert.include(refused.message, "UNAUTHENTICATED")
     }))
 
+  it.live("shows its certificate to a server that asks for one", () =>
+    Effect.gen(function*() {
+      const [ca, own] = [Buffer.from(cert), Buffer.from(key)]
+      const { port } = yield* serve({ tls: { cert: ca, key: own, ca } })
+      const address = `localhost:${port}`
+      const known = yield* connect(Echo, port, { address, tls: { ca, cert: ca, key: own } })
+      same({ output: yield* known.whole(vector(1)) }, { output: vector(1) })
+      const unknown = yield* reasonOf(connect(Echo, port, { address, tls: { ca } }))
+      assert.strictEqual(unknown._tag, "Unavailable")
+    }))
+
   it.live("says of a message over the limit that its payload is too large", () =>
     Effect.gen(function*() {
       const { port } = yield* serve({ maxMessageSize: "1 KiB" })

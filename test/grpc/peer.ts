@@ -18,9 +18,13 @@ const load = (file: string) =>
   )
 
 // A package definition has no static types; the files beside this one declare the services.
-const inference = load("./open_inference.proto") as unknown as {
+const loaded = load("./open_inference.proto") as unknown as {
   readonly inference: { readonly GRPCInferenceService: ServiceClientConstructor }
 }
+
+/** The inference service as the .proto declares it. */
+export const inference = loaded.inference.GRPCInferenceService
+
 const health = load("./health.proto") as unknown as {
   readonly grpc: { readonly health: { readonly v1: { readonly Health: ServiceClientConstructor } } }
 }
@@ -43,7 +47,7 @@ export const connect = (
   port: number,
   service: "inference" | "health" = "inference"
 ): Effect.Effect<Send, never, Scope.Scope> => {
-  const Constructor = service === "inference" ? inference.inference.GRPCInferenceService : health.grpc.health.v1.Health
+  const Constructor = service === "inference" ? inference : health.grpc.health.v1.Health
   return Effect.map(
     Effect.acquireRelease(
       Effect.sync(() =>

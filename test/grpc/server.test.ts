@@ -39,6 +39,9 @@ describe("a server over gRPC", () => {
       assert.deepStrictEqual(yield* Effect.promise(() => send("ModelReady", { name: "test.Fate" }).promise), {
         ready: true
       })
+      assert.deepStrictEqual(yield* Effect.promise(() => send("ModelReady", { name: "nothing" }).promise), {
+        ready: false
+      })
       const server = yield* Effect.promise(() => send("ServerMetadata", {}).promise)
       assert.deepStrictEqual([server.name, server.version], ["vision", "3"])
       const model = yield* Effect.promise(() =>

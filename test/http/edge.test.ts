@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Redacted } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { jsonOf, postJson, send, serveVision } from "./surface.ts"
+import * as Zlib from "node:zlib"
+import { jsonOf, post, postJson, send, serveVision } from "./surface.ts"
 
 describe("a server with a token", () => {
   const token = Redacted.make("sesame")
@@ -164,6 +165,30 @@ describe("the body of a request in JSON", () => {
       }
       assert.strictEqual((yield* greet(url, nested("[{\"a\":", "}]", 6))).status, 400)
       assert.strictEqual((yield* greet(url, nested("[", "]", 1_000_000))).status, 400)
+    }))
+})
+
+describe("a body that is compressed", () => {
+  it.live("is read as it was before, within the limit, on every route", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serveVision({ maxBodySize: "64 KiB" })
+      const greet = (encoding: string, body: Uint8Array) =>
+        post(`${url}/test/Vision/greet`, Uint8Array.from(body), {
+          "content-type": "application/json",
+          "content-encoding": encoding
+        })
+      const json = "{\"name\":\"x\"}"
+      assert.strictEqual((yield* greet("gzip", Zlib.gzipSync(json))).text, "\"hello x\"")
+      assert.strictEqual((yield* greet("deflate", Zlib.deflateSync(json))).text, "\"hello x\"")
+      assert.strictEqual((yield* greet("deflate, gzip", Zlib.gzipSync(Zlib.deflateSync(json)))).text, "\"hello x\"")
+      assert.strictEqual((yield* greet("identity", Buffer.from(json))).text, "\"hello x\"")
+      const bomb = Zlib.gzipSync(`{"name":"${"x".repeat(10_000_000)}"}`)
+      assert.strictEqual((yield* greet("gzip", bomb)).status, 413)
+      assert.strictEqual((yield* greet("gzip", Buffer.from(json))).status, 400)
+      const other = yield* greet("br", Zlib.brotliCompressSync(json))
+      assert.strictEqual(other.status, 415)
+      assert.strictEqual(other.headers.get("accept-encoding"), "gzip, deflate")
+      assert.strictEqual(jsonOf(other)._tag, "UnsupportedMediaType")
     }))
 })
 

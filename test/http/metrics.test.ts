@@ -83,6 +83,17 @@ describe("GET /metrics", () => {
       assert.isDefined(find("chorale_calls_in_flight", { callee: "test/Vision", method: "wait" }))
     }).pipe(apart))
 
+  it.live("tells how much time those requests had whose callers said so", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serveVision()
+      for (const headers of [{}, { "chorale-deadline": "2000" }, { "x-envoy-expected-rq-timeout-ms": "500" }]) {
+        yield* postJson(`${url}/test/Vision/greet`, { name: "x" }, headers)
+      }
+      const { text } = yield* read(url)
+      assert.match(text, /^chorale_deadline_remaining_seconds_count(\{\})? 2$/m)
+      assert.match(text, /^chorale_deadline_remaining_seconds_sum(\{\})? 2.5$/m)
+    }).pipe(apart))
+
   it.live("counts a stream that its client broke off as given up, and as in progress until then", () =>
     Effect.gen(function*() {
       const { url, waiting } = yield* serveVision()

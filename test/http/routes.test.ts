@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Tensor } from "chorale"
-import { Deferred, Effect } from "effect"
+import { Bento, Model, Serve, Tensor } from "chorale"
+import { Cause, Context, Deferred, Effect, Layer, Logger, Schema } from "effect"
+import { HttpRouter, HttpServer } from "effect/http"
+import { Rpc } from "effect/rpc"
+import { layerServer } from "../../src/node/HttpServer.ts"
 import { jsonOf, post, postJson, send, serveVision } from "./surface.ts"
 
 const floats = (...values: ReadonlyArray<number>) => Buffer.from(Float32Array.from(values).buffer)
@@ -186,5 +189,29 @@ describe("the answer of a stream", () => {
       const { url, waiting } = yield* serveVision()
       yield* Effect.raceFirst(postJson(`${url}/test/Vision/flood`, {}), Deferred.await(waiting.started))
       yield* Deferred.await(waiting.interrupted)
+    }))
+})
+
+describe("a result that does not fit its contract", () => {
+  it.live("is answered as a defect, and the log has the method and what is wrong in a sentence", () =>
+    Effect.gen(function*() {
+      class Broken extends Model.Service<Broken>()("test/Broken", [Rpc.make("half", { success: Schema.Int })]) {}
+      const causes: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ cause }) => void causes.push(Cause.pretty(cause)))
+      const live = Broken.toLayer({ half: () => Effect.succeed(0.5) })
+      const surfaces = Layer.mergeAll(Serve.http([Broken]), Bento.http(Broken))
+      const context = yield* Layer.build(
+        HttpRouter.serve(surfaces, { disableLogger: true, disableListenLog: true }).pipe(
+          Layer.provide(live),
+          Layer.provideMerge(layerServer({ port: 0 })),
+          Layer.provide(Logger.layer([logger]))
+        )
+      )
+      const url = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+      for (const path of ["/test/Broken/half", "/half"]) {
+        const answer = yield* postJson(url + path, {})
+        assert.deepStrictEqual([answer.status, jsonOf(answer)._tag], [500, "Defect"])
+        assert.include(causes.pop(), "test/Broken.half: the result does not fit the contract: Expected an integer")
+      }
     }))
 })

@@ -1,70 +1,30 @@
 /**
- * The shapes of bad requests: each makes, of numbers from 0 to 1, a request that a client gets wrong or an attacker
+ * The shapes of bad requests to the routes of methods: each makes a request that a client gets wrong or an attacker
  * gets right. What is found to do harm is added here.
  */
+import type { BadRequest, Shape } from "../fixtures/hostile/attack.ts"
+import * as Pieces from "../fixtures/hostile/pieces.ts"
 
-export interface Shape {
-  readonly name: string
-  readonly make: (random: () => number) => BadRequest
-}
-
-export interface BadRequest {
-  readonly method: string
-  readonly path: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-}
+const {
+  bytes,
+  contentTypes,
+  cut,
+  deep,
+  form,
+  formType,
+  integer,
+  oddHeader,
+  pick,
+  poison,
+  scalars,
+  sizes,
+  text,
+  verbs
+} = Pieces
 
 const methods = ["greet", "form", "sum", "scale", "raw", "nothing", "fail", "remaining", "count", "shed", "listen"]
 
-const pick = <A>(random: () => number, values: ReadonlyArray<A>): A => values[Math.floor(random() * values.length)]!
-
-const integer = (random: () => number, limit: number) => Math.floor(random() * limit)
-
-const text = (value: string) => new TextEncoder().encode(value)
-
-const bytes = (random: () => number, length: number) => Uint8Array.from({ length }, () => integer(random, 256))
-
-const route = (random: () => number) => `/test/Vision/${pick(random, methods)}`
-
-const json = (random: () => number, body: string, path = route(random)): BadRequest => ({
-  method: "POST",
-  path,
-  headers: { "content-type": "application/json" },
-  body: text(body)
-})
-
-const scalars = [
-  "null",
-  "true",
-  "0",
-  "-0",
-  "-1",
-  "1e308",
-  "1e999",
-  "-1e999",
-  "0.1",
-  "9007199254740993",
-  "\"\"",
-  "\"NaN\"",
-  "\"Infinity\"",
-  "\"-Infinity\"",
-  "\"\\u0000\"",
-  "\"\\ud800\"",
-  "[]",
-  "{}",
-  "[[]]",
-  "NaN",
-  "undefined",
-  "Infinity",
-  "'x'",
-  "0x10",
-  "01",
-  "-",
-  "+1"
-]
-
-const names = [
+export const names = [
   "name",
   "image",
   "pixels",
@@ -80,104 +40,30 @@ const names = [
   "shape",
   "data",
   "_tag",
-  "toString",
-  "hasOwnProperty",
-  "__proto__",
-  "constructor",
-  "prototype",
-  "",
-  "0",
-  "length"
+  ...Pieces.inherited
 ]
 
-const value = (random: () => number, depth: number): string => {
-  const kind = random()
-  if (depth === 0 || kind < 0.5) return pick(random, scalars)
-  if (kind < 0.6) return JSON.stringify(String.fromCharCode(...Array.from(bytes(random, 20))))
-  const length = integer(random, 5)
-  return kind < 0.75
-    ? `[${Array.from({ length }, () => value(random, depth - 1)).join()}]`
-    : object(random, depth - 1)
-}
+const value = (random: Pieces.Random, depth: number) => Pieces.value(random, depth, names)
 
-const object = (random: () => number, depth: number): string => {
-  const length = integer(random, 6)
-  return `{${Array.from({ length }, () => `${JSON.stringify(pick(random, names))}:${value(random, depth)}`).join()}}`
-}
+const object = (random: Pieces.Random, depth: number) => Pieces.object(random, depth, names)
 
-const sizes = [
-  "0",
-  "-1",
-  "1",
-  "1.5",
-  "1e9",
-  "9007199254740991",
-  "9007199254740993",
-  "-9007199254740991",
-  "1e400",
-  "null",
-  "\"3\""
-]
+const route = (random: Pieces.Random) => `/test/Vision/${pick(random, methods)}`
 
-const tensor = (random: () => number): string => {
+const json = (random: Pieces.Random, body: string, path = route(random)): BadRequest => ({
+  method: "POST",
+  path,
+  headers: { "content-type": "application/json" },
+  body: text(body)
+})
+
+export const tensor = (random: Pieces.Random): string => {
   const shape = Array.from({ length: integer(random, 5) }, () => pick(random, sizes)).join()
   const dtype = pick(random, ["float32", "uint8", "int64", "float99", "toString", "__proto__", "constructor", ""])
   const data = pick(random, ["", "AAAA", "AACAPw==", "AACAPwAAgD8=", "!!!!", "AAA", "====", "\\u0000"])
   return `{"dtype":"${dtype}","shape":[${shape}],"data":"${data}"}`
 }
 
-const boundary = "limit"
-
-const part = (random: () => number): string => {
-  const name = pick(random, names)
-  const disposition = pick(random, [
-    `form-data; name="${name}"`,
-    `form-data; name="${name}"; filename="../../etc/passwd"`,
-    `form-data; name="${name}"; filename=""`,
-    "form-data",
-    "attachment",
-    "",
-    `form-data; name="${"n".repeat(integer(random, 3000))}"`
-  ])
-  const type = pick(random, [
-    "",
-    "content-type: application/json\r\n",
-    "content-type: application/octet-stream; shape=99999999999x99999999999x3\r\n",
-    "content-type: application/octet-stream; shape=-1\r\n",
-    "content-type: image/png\r\n",
-    "content-type: ;;;\r\n",
-    "content-transfer-encoding: base64\r\n"
-  ])
-  const body = pick(random, ["", "1", "x", tensor(random), value(random, 2), "\r\n--", `\r\n--${boundary}x`, "\u0000"])
-  return `--${boundary}\r\ncontent-disposition: ${disposition}\r\n${type}\r\n${body}\r\n`
-}
-
-const cut = (random: () => number, whole: string) => whole.slice(0, integer(random, whole.length))
-
-const contentTypes = [
-  "",
-  "application/json",
-  "application/json; charset=utf-16",
-  "APPLICATION/JSON",
-  "application/json, text/plain",
-  "text/plain",
-  "application/x-www-form-urlencoded",
-  "application/octet-stream",
-  "application/octet-stream; shape=1e9",
-  "application/octet-stream; shape=9007199254740993",
-  "application/octet-stream; shape=2x2x2x2x2x2",
-  "image/png",
-  "image/",
-  "audio/wav",
-  "multipart/form-data",
-  "multipart/form-data; boundary=",
-  `multipart/form-data; boundary=${boundary}`,
-  `multipart/form-data; boundary="${"b".repeat(300)}"`,
-  "multipart/mixed; boundary=x",
-  "application/vnd.chorale.frames",
-  "; ; ;",
-  "/".repeat(500)
-]
+const part = (random: Pieces.Random) => Pieces.part(random, names, [tensor(random), value(random, 2)])
 
 const tricks = [
   "/",
@@ -223,10 +109,15 @@ const tricks = [
   "/test/Vision/greet#fragment"
 ]
 
-const verbs = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "PROPFIND", "SEARCH", "QUERY"]
-
 export const shapes: ReadonlyArray<Shape> = [
   { name: "JSON of any shape", make: (random) => json(random, value(random, 4)) },
+  {
+    name: "a call that the model refuses, or almost",
+    make: (random) =>
+      random() < 0.5
+        ? json(random, `{"reason":"${pick(random, ["empty", "unknown", "Empty", ""])}"}`, "/test/Vision/fail")
+        : json(random, `{"to":${pick(random, ["-1", "0", "2", "0.5", "1e999"])}}`, "/test/Vision/count")
+  },
   { name: "an object of any fields", make: (random) => json(random, object(random, 3)) },
   {
     name: "a tensor of any dtype, sizes and bytes",
@@ -240,21 +131,11 @@ export const shapes: ReadonlyArray<Shape> = [
   { name: "JSON that is cut off", make: (random) => json(random, cut(random, object(random, 4))) },
   {
     name: "JSON that nests deeply",
-    make: (random) => {
-      const depth = integer(random, 20_000)
-      const [open, close] = pick(random, [["[", "]"], ["{\"name\":", "}"], ["[{\"a\":[", "]}]"]] as const)
-      return json(random, `${open.repeat(depth)}1${random() < 0.5 ? close.repeat(depth) : ""}`)
-    }
+    make: (random) => json(random, deep(random))
   },
   {
     name: "JSON with keys of prototypes",
-    make: (random) =>
-      json(
-        random,
-        `{"name":"x","label":"x",${
-          pick(random, ["\"__proto__\"", "\"__pr\\u006fto__\"", "\"constructor\"", "\"prototype\""])
-        }:${pick(random, ["{\"prototype\":{\"a\":1}}", "{\"toString\":1}", "null", "[]", "\"x\""])}}`
-      )
+    make: (random) => json(random, `{"name":"x","label":"x",${poison(random)}}`)
   },
   {
     name: "bytes that are no UTF-8",
@@ -271,22 +152,19 @@ export const shapes: ReadonlyArray<Shape> = [
   },
   {
     name: "a form of any parts, whole or cut off",
-    make: (random) => {
-      const whole = `${Array.from({ length: integer(random, 8) }, () => part(random)).join("")}--${boundary}--\r\n`
-      return {
-        method: "POST",
-        path: `/test/Vision/${pick(random, ["form", "sum", "scale", "greet"])}`,
-        headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
-        body: text(random() < 0.5 ? whole : cut(random, whole))
-      }
-    }
+    make: (random) => ({
+      method: "POST",
+      path: `/test/Vision/${pick(random, ["form", "sum", "scale", "greet"])}`,
+      headers: { "content-type": formType },
+      body: text(form(random, () => part(random)))
+    })
   },
   {
     name: "a form of too many parts",
     make: (random) => ({
       method: "POST",
       path: "/test/Vision/form",
-      headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
+      headers: { "content-type": formType },
       body: text(part(random).repeat(50 + integer(random, 100)))
     })
   },
@@ -307,31 +185,7 @@ export const shapes: ReadonlyArray<Shape> = [
     name: "headers of any value",
     make: (random) => ({
       ...json(random, "{\"name\":\"x\"}"),
-      headers: {
-        "content-type": "application/json",
-        [
-          pick(random, [
-            "chorale-deadline",
-            "x-envoy-expected-rq-timeout-ms",
-            "traceparent",
-            "accept",
-            "authorization",
-            "expect",
-            "b3"
-          ])
-        ]: pick(random, [
-          "",
-          "-1",
-          "NaN",
-          "1e999",
-          "0",
-          "00-0-0-0",
-          "x".repeat(4000),
-          "text/event-stream",
-          "100-continue",
-          "a=b;;;,,,"
-        ])
-      }
+      headers: { "content-type": "application/json", ...oddHeader(random) }
     })
   },
   {

@@ -40,8 +40,9 @@ export class Vision extends Model.Service<Vision>()("test/Vision", [
     }),
     error: Schema.Union([Unreadable, Unknown])
   }),
-  Rpc.make("sum", { payload: { vector: Vector }, success: Schema.Finite }),
   // NaN and the infinities are numbers here.
+  // @effect-diagnostics-next-line schemaNumber:off
+  Rpc.make("sum", { payload: { vector: Vector }, success: Schema.Number }),
   // @effect-diagnostics-next-line schemaNumber:off
   Rpc.make("scale", { payload: { vector: Vector, by: Schema.Number }, success: Vector }),
   Rpc.make("raw", { payload: Schema.Uint8Array, success: Schema.Uint8Array }),
@@ -129,7 +130,7 @@ export interface Running {
 export const serveVision = Effect.fnUntraced(function*(
   options: Serve.HttpOptions = {},
   server: ServerOptions = {},
-  others: Layer.Layer<never, never, HttpRouter.HttpRouter> = Layer.empty
+  others: Layer.Layer<never, never, HttpRouter.HttpRouter | Vision> = Layer.empty
 ) {
   const waiting = yield* makeWaiting
   const layer = HttpRouter.serve(Layer.mergeAll(Serve.http([Vision], options), others), {

@@ -26,29 +26,29 @@ export const codec: Location = Effect.sync(() => {
 })
 
 /** A server of one service that can be stopped and started again at its address. */
-interface Running<Address> {
+export interface Running<Address> {
   readonly address: Address
   readonly restart: Effect.Effect<void, unknown>
 }
 
 /** Two servers, the second of which serves `Relay` and calls the first over the same transport. */
-const twoServers = Effect.fnUntraced(function*<Address>(options: {
+export const twoServers = Effect.fnUntraced(function*<Address>(options: {
   readonly serveProbe: Effect.Effect<Running<Address>, unknown, Scope.Scope>
   readonly serveRelay: (
-    relay: Layer.Layer<Laws.Relay, unknown>
+    probe: Layer.Layer<Laws.Probe, unknown>
   ) => Effect.Effect<Running<Address>, unknown, Scope.Scope>
   readonly connectTo: (address: Address) => Laws.Connect
 }) {
   const probe = yield* options.serveProbe
   const toProbe = options.connectTo(probe.address)
-  const relay = yield* options.serveRelay(Layer.provide(Laws.layerRelay, toProbe(Laws.Probe)))
+  const relay = yield* options.serveRelay(toProbe(Laws.Probe))
   const toRelay = options.connectTo(relay.address)
   const connect: Laws.Connect = (service) => service.key === Laws.Relay.key ? toRelay(service) : toProbe(service)
   return { connect, kill: () => probe.restart }
 })
 
 /** Keeps a server running that can be stopped and started again at the address that it got. */
-const restartable = Effect.fnUntraced(function*<Address, A, E>(
+export const restartable = Effect.fnUntraced(function*<Address, A, E>(
   server: (at?: Address) => Layer.Layer<A, E>,
   addressOf: (context: Context.Context<A>) => Address
 ) {
@@ -69,10 +69,10 @@ const temporary = Effect.acquireRelease(
 )
 
 /** A port of 127.0.0.1 at which nobody listens. */
-const freePort = Effect.map(Effect.scoped(listening(() => undefined)), (port) => port)
+export const freePort = Effect.map(Effect.scoped(listening(() => undefined)), (port) => port)
 
 /** A server that does what it is told with a connection; gives its port. */
-function listening(onConnection: (socket: Net.Socket) => void): Effect.Effect<number, never, Scope.Scope> {
+export function listening(onConnection: (socket: Net.Socket) => void): Effect.Effect<number, never, Scope.Scope> {
   return Effect.acquireRelease(
     Effect.callback<{ readonly port: number; readonly close: Effect.Effect<void> }>((resume) => {
       const sockets = new Set<Net.Socket>()
@@ -101,8 +101,11 @@ const twoSocketServers = (probe: Socket.Address, relay: Socket.Address) => {
       (at = probe) => Layer.provide(Socket.layerServer([Laws.Probe], at), Laws.layerProbe()),
       addressOf
     ),
-    serveRelay: (implementation) =>
-      restartable((at = relay) => Layer.provide(Socket.layerServer([Laws.Relay], at), implementation), addressOf),
+    serveRelay: (probe) =>
+      restartable(
+        (at = relay) => Layer.provide(Socket.layerServer([Laws.Relay], at), Layer.provide(Laws.layerRelay, probe)),
+        addressOf
+      ),
     connectTo: connectSocket
   })
 }
@@ -137,7 +140,7 @@ export const tcp: Location = Effect.gen(function*() {
   }
 })
 
-const runHttp = <E>(routes: Layer.Layer<never, E, HttpRouter.HttpRouter>) =>
+export const runHttp = <E>(routes: Layer.Layer<never, E, HttpRouter.HttpRouter>) =>
   restartable(
     (port: number = 0) =>
       HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
@@ -160,7 +163,7 @@ const connectHttp = (port: number): Laws.Connect => (service) =>
 export const http: Location = Effect.gen(function*() {
   const places = yield* twoServers({
     serveProbe: runHttp(Layer.provide(Serve.http([Laws.Probe]), Laws.layerProbe())),
-    serveRelay: (relay) => runHttp(Layer.provide(Serve.http([Laws.Relay]), relay)),
+    serveRelay: (probe) => runHttp(Layer.provide(Serve.http([Laws.Relay]), Layer.provide(Laws.layerRelay, probe))),
     connectTo: connectHttp
   })
   return {

@@ -1,9 +1,13 @@
-/** Prints the table of laws by locations: `node --conditions=@chorale/source test/laws/table.ts`. */
+/**
+ * Prints the table of laws by locations: `node --conditions=@chorale/source test/laws/table.ts`, or with `--remotes` that
+ * by the protocols of others.
+ */
 import { Laws } from "chorale/testing"
 import { Effect } from "effect"
 import * as Locations from "./locations.ts"
+import * as Remotes from "./remotes.ts"
 
-const locations = [
+const own = [
   Locations.local,
   Locations.codec,
   Locations.thread,
@@ -15,6 +19,10 @@ const locations = [
   Locations.threads,
   Locations.processes
 ]
+
+const remotes = [Remotes.openInference, Remotes.openInferenceGrpc, Remotes.bento, Remotes.openAi]
+
+const locations = process.argv.includes("--remotes") ? remotes : own
 
 const reports = Effect.forEach(locations, (location) => Effect.scoped(Effect.flatMap(location, (at) => Laws.check(at))))
 

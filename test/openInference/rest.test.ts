@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Serve } from "chorale"
 import { Deferred, Effect, Fiber, Layer, Redacted } from "effect"
-import { bytesOf, infer, inferBinary, jsonOf, partsOf, send } from "./http.ts"
+import * as Zlib from "node:zlib"
+import { binary, bytesOf, infer, inferBinary, jsonOf, partsOf, send } from "./http.ts"
 import { fates, serve, services, servicesLive } from "./models.ts"
 
 const int32 = (...data: ReadonlyArray<number>) => ({ name: "how", shape: [data.length], datatype: "INT32", data })
@@ -337,6 +338,39 @@ describe("inference in binary", () => {
       assert.deepStrictEqual([json.outputs[0].shape, tensors[0]], [[], 2])
       assert.strictEqual((yield* raw("test.Echo.image", new Uint8Array(25))).status, 400)
       assert.strictEqual((yield* raw("test.Echo.numbers", new Uint8Array(24))).status, 400)
+    }))
+})
+
+describe("a request that is compressed", () => {
+  const compressed = (url: string, encoding: string, body: Uint8Array<ArrayBuffer>, headerLength: number) =>
+    send(`${url}/v2/models/test.Echo.whole/infer`, {
+      method: "POST",
+      headers: { "content-encoding": encoding, "inference-header-content-length": String(headerLength) },
+      body
+    })
+
+  it.live("is read as it was before, where that is within the limit", () =>
+    Effect.gen(function*() {
+      const { url } = yield* serve({ maxBodySize: "64 KiB" })
+      const message = (length: number) => {
+        const parameters = { binary_data_size: 4 * length }
+        const inputs = [{ name: "input", shape: [length], datatype: "FP32", parameters }]
+        return binary({ inputs, parameters: { binary_data_output: true } }, new Uint8Array(4 * length))
+      }
+      for (const [encoding, compress] of [["gzip", Zlib.gzipSync], ["deflate", Zlib.deflateSync]] as const) {
+        const { body, headerLength } = message(1000)
+        // The header says how long the JSON was before.
+        const answer = yield* compressed(url, encoding, Uint8Array.from(compress(body)), headerLength)
+        assert.deepStrictEqual([answer.status, partsOf(answer).tensors.byteLength], [200, 4000])
+        const large = message(1_000_000)
+        const bomb = yield* compressed(url, encoding, Uint8Array.from(compress(large.body)), large.headerLength)
+        assert.strictEqual(bomb.status, 413)
+        assert.strictEqual((yield* compressed(url, encoding, Uint8Array.of(1, 2, 3), headerLength)).status, 400)
+      }
+      const { body, headerLength } = message(1)
+      const other = yield* compressed(url, "br", Uint8Array.from(Zlib.brotliCompressSync(body)), headerLength)
+      assert.strictEqual(other.status, 415)
+      assert.include(jsonOf(other).error, "gzip or deflate")
     }))
 })
 

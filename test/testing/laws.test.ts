@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Laws } from "chorale/testing"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber, Layer } from "effect"
 import { beforeAll } from "vitest"
 import { holdToLaws } from "../laws/holdToLaws.ts"
 import { replicated } from "./replicas.ts"
@@ -43,6 +43,32 @@ describe("a law", () => {
         })
       }), 90_000)
   }
+})
+
+describe("a report", () => {
+  const reportOf = (location: Partial<Laws.Location>, number: Laws.LawNumber) =>
+    Effect.map(
+      Laws.check({ ...Laws.local(Laws.layer()), ...location }, Laws.all.filter((law) => law.number === number)),
+      (report) => Laws.toMarkdown([report]).split("\n").find((line) => line.startsWith(`| ${number}. `)) ?? ""
+    )
+
+  it.live("tells what is kept from what is kept in part, what cannot be, what does not apply, and what is broken", () =>
+    Effect.gen(function*() {
+      assert.match(yield* reportOf({ without: {} }, 11), /\| kept \|$/)
+      assert.match(yield* reportOf({ without: { errors: "they do not fit" } }, 2), /\| in part \[1\] \|$/)
+      assert.match(yield* reportOf({ without: { traces: "they do not fit" } }, 11), /\| no \[1\] \|$/)
+      assert.match(yield* reportOf({ without: {} }, 9), /\| - \[1\] \|$/)
+      // What does not apply anyway cannot be missed.
+      const without = { encoding: "there is none", defects: "they do not fit" }
+      assert.match(yield* reportOf({ without }, 3), /\| in part \[1\] \[2\] \|$/)
+      assert.match(yield* reportOf({ without: { encoding: "there is none" } }, 3), /\| kept \[1\] \|$/)
+      const wrong = Layer.effect(
+        Laws.Probe,
+        Effect.map(Laws.Probe, (probe) => ({ ...probe, double: () => Effect.succeed(0) }))
+      )
+      const broken = Laws.local(Layer.provideMerge(Laws.layerRelay, Layer.provide(wrong, Laws.layerProbe())))
+      assert.match(yield* reportOf(broken, 7), /\| \*\*broken\*\* 2 of 3 \[1\] \[2\] \|$/)
+    }))
 })
 
 holdToLaws("three replicas in this process", replicated(3))

@@ -72,7 +72,7 @@ const sabotagedValues: Record<string, ReadonlyArray<Broken>> = {
       dtypes: (sent) =>
         Effect.map(dtypes(sent), (answer) => ({
           ...answer,
-          float64: { ...answer.float64, data: answer.float64.data.map((x) => x + 0) }
+          float64: { ...answer.float64, data: answer.float64.data.map(Math.fround) }
         }))
     })),
     probe(({ dtypes }) => ({
@@ -83,7 +83,32 @@ const sabotagedValues: Record<string, ReadonlyArray<Broken>> = {
         }))
     }))
   ],
-  "tensors of every rank and of no elements come back as they were": [
+  "tensors keep NaN, -0, the infinities and the largest integers": [
+    probe(({ dtypes }) => ({
+      dtypes: (sent) =>
+        Effect.map(dtypes(sent), (answer) => ({
+          ...answer,
+          float64: { ...answer.float64, data: answer.float64.data.map((x) => x + 0) }
+        }))
+    })),
+    probe(({ dtypes }) => ({
+      dtypes: (sent) =>
+        Effect.map(dtypes(sent), (answer) => ({
+          ...answer,
+          uint64: { ...answer.uint64, data: answer.uint64.data.map((x) => BigInt(Number(x))) }
+        }))
+    }))
+  ],
+  "tensors of every rank come back as they were": [
+    probe(({ ranks }) => ({
+      ranks: (sent) =>
+        Effect.map(ranks(sent), (answer) => ({
+          ...answer,
+          cube: { ...answer.cube, shape: [1, answer.cube.shape[1], 2] as const }
+        }))
+    }))
+  ],
+  "tensors of no elements come back with their sizes": [
     probe(({ ranks }) => ({
       ranks: (sent) =>
         Effect.map(ranks(sent), (answer) => ({
@@ -94,14 +119,16 @@ const sabotagedValues: Record<string, ReadonlyArray<Broken>> = {
   ],
   "numbers, bigints, bytes, dates, options, unions and empty arrays come back as they were": [
     probe(({ values }) => ({
-      values: (sent) =>
-        Effect.map(values(sent), (answer) => ({ ...answer, numbers: answer.numbers.map((x) => x === 0 ? 0 : x) }))
-    })),
-    probe(({ values }) => ({
       values: (sent) => Effect.map(values(sent), (answer) => ({ ...answer, bytes: answer.bytes.map(Buffer.from) }))
     })),
     relay(({ values }) => ({
       values: (sent) => Effect.map(values(sent), (answer) => ({ ...answer, dates: answer.dates.slice(1) }))
+    }))
+  ],
+  "numbers are NaN, -0 and infinite where they were": [
+    probe(({ values }) => ({
+      values: (sent) =>
+        Effect.map(values(sent), (answer) => ({ ...answer, numbers: answer.numbers.map((x) => x === 0 ? 0 : x) }))
     }))
   ],
   "a payload is left as it was, and may be in several calls at once": [
@@ -133,6 +160,15 @@ const sabotagedFailures: Record<string, ReadonlyArray<Broken>> = {
     probe(({ refuse }) => ({ refuse: (sent) => Effect.catchTag(refuse(sent), "Exhausted", Effect.die) })),
     probe(({ refuse }) => ({
       refuse: (sent) => Effect.mapError(refuse(sent), (error) => ({ ...error, message: error.message }) as typeof error)
+    }))
+  ],
+  "an error keeps NaN, -0 and infinities in its fields": [
+    relay(({ refuse }) => ({
+      refuse: (sent) =>
+        Effect.mapError(
+          refuse(sent),
+          (error) => error._tag === "Refused" ? new Laws.Refused({ ...error, limits: [0, NaN, Infinity] }) : error
+        )
     }))
   ],
   "the error of a stream arrives as its class with all fields, from one and two hops away": [
@@ -429,8 +465,20 @@ const sabotagedContracts: Record<string, ReadonlyArray<Broken>> = {
     probe(({ greet }) => ({
       greet: (sent) => Effect.andThen(greet({ ...sent, name: "x" }), greet(sent))
     })),
-    probe(() => ({ greet: () => Effect.die("a SchemaError") })),
-    probe(() => ({ count: () => Stream.die("a SchemaError") }))
+    probe(() => ({ greet: () => Effect.die("a SchemaError") }))
+  ],
+  "the payload of a stream that does not fit is InvalidPayload before its producer starts": [
+    probe(() => ({ count: () => Stream.die("a SchemaError") })),
+    probe(({ count }) => ({
+      count: (sent) => Stream.concat(Stream.drain(count({ ...sent, to: 1 })), Stream.fromEffect(invalid))
+    }))
+  ],
+  "a tensor that does not fit is InvalidPayload before its handler starts": [
+    probe(() => ({ pair: () => invalid })),
+    probe(({ greet, pair }) => ({
+      pair: (sent) => Effect.andThen(greet({ id: sent.id, name: "x" }), pair(sent))
+    })),
+    probe(() => ({ pair: ({ two }) => Effect.succeed(two) }))
   ],
   "a payload that only the replica refuses does not reach its handler": [
     ...skews.slice(0, 3),
@@ -440,6 +488,18 @@ const sabotagedContracts: Record<string, ReadonlyArray<Broken>> = {
           service,
           {
             greet: ({ id }: { readonly id: string }) => Effect.andThen(probe.greet({ id, name: "x" }), invalid)
+          } as never
+        )
+    }))
+  ],
+  "a tensor that only the replica refuses does not reach its handler": [
+    ...skews.slice(0, 3),
+    location(({ probe }) => ({
+      connect: (service) =>
+        Layer.succeed(
+          service,
+          {
+            pair: ({ id }: { readonly id: string }) => Effect.andThen(probe.greet({ id, name: "x" }), invalid)
           } as never
         )
     }))

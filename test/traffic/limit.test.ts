@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deadline, Model, ServiceError, Traffic } from "chorale"
-import { Duration, Effect, Fiber, Layer, Schema, Stream } from "effect"
+import { Duration, Effect, Fiber, Layer, Metric, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { makeWork, outcome, settle, start, tagOf, Work } from "./work.ts"
@@ -48,6 +48,39 @@ describe("Traffic.limit", () => {
         assert.strictEqual(seen.mostRunning, 1)
       })
     ))
+
+  for (
+    const [policy, put] of [
+      ["limit", Traffic.limit({ concurrency: 1, queue: 4, methods: ["run"] })],
+      ["adaptiveLimit", Traffic.adaptiveLimit({ initial: 1, max: 1, queue: 4, methods: ["run"] })]
+    ] as const
+  ) {
+    it.effect(`${policy} tells the metrics how many calls wait, and how long those have waited that had to`, () =>
+      Effect.gen(function*() {
+        const stateOf = (id: string) =>
+          Effect.map(Metric.snapshot, (all) => {
+            const found = all.filter((metric) => metric.id === id && metric.attributes?.["policy"] === policy)
+            assert.isAtMost(found.length, 1)
+            if (found[0] !== undefined) {
+              assert.deepInclude(found[0].attributes, { service: Work.key, policy, methods: "run" })
+            }
+            return found[0]?.state
+          })
+        yield* Effect.gen(function*() {
+          const work = yield* Work
+          yield* Effect.forEach([1, 2, 3], (id) => start(work.run({ id, millis: 100 })))
+          assert.deepInclude(yield* stateOf("chorale_queue_length"), { value: 2 })
+          assert.isUndefined(yield* stateOf("chorale_queue_wait_seconds"))
+          yield* TestClock.adjust(100)
+          assert.deepInclude(yield* stateOf("chorale_queue_length"), { value: 1 })
+          assert.deepInclude(yield* stateOf("chorale_queue_wait_seconds"), { count: 1, sum: 0.1 })
+          yield* TestClock.adjust(200)
+          assert.deepInclude(yield* stateOf("chorale_queue_length"), { value: 0 })
+          assert.deepInclude(yield* stateOf("chorale_queue_wait_seconds"), { count: 2, min: 0.1, max: 0.2 })
+        }).pipe(Effect.provide(makeWork().layer.pipe(put)))
+        assert.isUndefined(yield* stateOf("chorale_queue_length"))
+      }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
+  }
 
   it.effect("lets the last come first in a queue that is lifo", () =>
     withLimit(

@@ -73,11 +73,11 @@ const leavesOnTime = Effect.fnUntraced(function*({ probe }: Place) {
 })
 
 export const laws: ReadonlyArray<Law> = [
-  law("a handler sees what is left of the deadline of its caller", travels),
-  law("the second hop has no more time than the first", shrinks),
+  law("a handler sees what is left of the deadline of its caller", travels, ["deadlines"]),
+  law("the second hop has no more time than the first", shrinks, ["deadlines"]),
   law("a call whose time is spent is refused before its handler starts", refusesSpent),
   law("a handler that is late is interrupted, over one hop and two, and its caller has DeadlineExceeded", endsLate),
-  law("a stream that is late is closed, and its reader has DeadlineExceeded", endsLateStream),
+  law("a stream that is late is closed, and its reader has DeadlineExceeded", endsLateStream, ["streams"]),
   law("the time in a queue counts", countsQueue),
   law("a call within its time is answered", leavesOnTime)
 ]

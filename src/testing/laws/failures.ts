@@ -10,20 +10,22 @@ import * as Sightings from "./sightings.ts"
 const declared = lawsOf(2)
 const defects = lawsOf(3)
 
-const refusals = [
+const refused = (limits: ReadonlyArray<number>) =>
   new Refused({
     reason: "too dark",
     at: new Date(1_234_567_890_123),
-    limits: [-0, NaN, Infinity],
+    limits,
     cause: { code: 2n ** 64n, evidence: Uint8Array.of(1, 2, 3) }
-  }),
-  new Exhausted()
-]
+  })
+
+const refusals = [refused([0.5, -1, 1e300]), new Exhausted()]
+
+const extremes = [refused([-0, NaN, Infinity])]
 
 /** The two services, both of which refuse: one hop away and two. */
 const hops = ({ probe, relay }: Place) => [["one hop", probe], ["two hops", relay]] as const
 
-const keepsErrors = (place: Place) =>
+const keepsErrors = (refusals: ReadonlyArray<Refused | Exhausted>) => (place: Place) =>
   Effect.forEach(hops(place), ([distance, service]) =>
     Effect.forEach(refusals, (refusal) =>
       Effect.flatMap(
@@ -92,11 +94,26 @@ const refusesMisfit = Effect.fnUntraced(function*(place: Place) {
 })
 
 export const laws: ReadonlyArray<Law> = [
-  declared("an error arrives as its class with all fields, from one and two hops away", keepsErrors),
-  declared("the error of a stream arrives as its class with all fields, from one and two hops away", keepsStreamErrors),
-  declared("a ServiceError names the service where it began, from one and two hops away", keepsServiceErrors),
-  defects("a defect arrives as a defect with its message, from one and two hops away", keepsDefects),
-  defects("a defect in a stream arrives after the items before it", keepsStreamDefects),
+  declared("an error arrives as its class with all fields, from one and two hops away", keepsErrors(refusals), [
+    "errors"
+  ]),
+  declared("an error keeps NaN, -0 and infinities in its fields", keepsErrors(extremes), ["errors", "numbers"]),
+  declared(
+    "the error of a stream arrives as its class with all fields, from one and two hops away",
+    keepsStreamErrors,
+    [
+      "errors",
+      "streams"
+    ]
+  ),
+  declared("a ServiceError names the service where it began, from one and two hops away", keepsServiceErrors, [
+    "origins"
+  ]),
+  defects("a defect arrives as a defect with its message, from one and two hops away", keepsDefects, ["defects"]),
+  defects("a defect in a stream arrives after the items before it", keepsStreamDefects, ["defects", "streams"]),
   defects("calls beside a defect go on, and the replica lives on", failsAlone),
-  defects("a result that the contract refuses is a defect of its call, never a value", refusesMisfit, ["encoding"])
+  defects("a result that the contract refuses is a defect of its call, never a value", refusesMisfit, [
+    "defects",
+    "encoding"
+  ])
 ]

@@ -36,12 +36,40 @@ export const statements = {
 export type LawNumber = keyof typeof statements
 
 /**
- * What a location must offer beside calls for a law to be tried on it, each with what it means not to.
+ * What calls must be able to carry for a law to be kept, each with what it means not to.
+ *
+ * A location of this library carries all of it. A protocol that others have defined may have no form for some: a location
+ * that is `without` it breaks no law, and does not keep it either.
+ *
+ * @category constants
+ * @since 0.2.0
+ */
+export const forms = {
+  values: "what is no tensor has no form",
+  tensors: "tensors have no form",
+  numbers: "NaN, -0, the infinities and integers beyond 2^53 do not arrive as what they were",
+  emptiness: "a tensor of no elements arrives without its sizes",
+  checks: "a contract says of values what type they are, and nothing more",
+  errors: "a declared error does not arrive as one",
+  defects: "a defect does not arrive as one",
+  origins: "a failure of the library arrives without the service where it began, and its time in whole seconds",
+  streams: "there are no streams of items",
+  deadlines: "a handler is not told of its deadline",
+  traces: "a trace does not go on",
+  evolution: "all that a contract has must be there when a caller connects"
+} as const
+
+/**
+ * What a location must offer for a law to be tried on it, each with what it means not to.
+ *
+ * `kill`, `maxPayload`, `refusing` and `silent` are fields of a location. All others are there unless the location is
+ * `without` them.
  *
  * @category constants
  * @since 0.2.0
  */
 export const capabilities = {
+  ...forms,
   encoding: "what is passed stays in this process as it is; the compiler has checked it",
   skew: "caller and replica are one program, so the compiler holds both to one contract",
   kill: "there is no replica to kill",
@@ -51,7 +79,7 @@ export const capabilities = {
 } as const
 
 /**
- * Something that a location offers beside calls.
+ * Something that a location offers.
  *
  * @category models
  * @since 0.2.0
@@ -79,7 +107,8 @@ export interface Location {
   /**
    * Satisfies `Probe` or `Relay` with their implementations at this place.
    *
-   * The laws also connect with other contracts of the same names, unless the location is `without` `skew`.
+   * The laws also connect with other contracts of the same names, unless the location is `without` `skew`. A method that
+   * the location has no form for, by what it is `without`, is not called.
    */
   readonly connect: Connect
   /** How many replicas answer, each with an implementation of its own: 1. */

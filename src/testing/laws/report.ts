@@ -10,6 +10,9 @@ import { type Law, type LawBroken, type LawNumber, statements } from "./law.ts"
 export type Outcome =
   | { readonly _tag: "Kept"; readonly law: Law }
   | { readonly _tag: "Broken"; readonly law: Law; readonly broken: LawBroken }
+  /** Calls there cannot carry what the law asks for. */
+  | { readonly _tag: "NotKept"; readonly law: Law; readonly reason: string }
+  /** There is nothing there of which the law says something. */
   | { readonly _tag: "NotApplicable"; readonly law: Law; readonly reason: string }
 
 /**
@@ -24,8 +27,10 @@ export interface Report {
 }
 
 /**
- * A Markdown table of laws by locations: `kept`, `broken` or `-` where a law does not apply, with notes below that say
- * what was seen and why.
+ * A Markdown table of laws by locations, with notes below that say what was seen and why.
+ *
+ * A law is `kept`, `broken`, kept `in part` or not at all (`no`) where calls cannot carry what it asks for, or `-` where
+ * it does not apply.
  *
  * @category converting
  * @since 0.2.0
@@ -50,16 +55,20 @@ const row = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
 const cell = ({ location, outcomes }: Report, number: LawNumber, note: (text: string) => string): string => {
   const own = outcomes.filter(({ law }) => law.number === number)
   const broken = own.filter((outcome) => outcome._tag === "Broken")
+  const not = own.filter((outcome) => outcome._tag === "NotKept")
   const left = own.filter((outcome) => outcome._tag === "NotApplicable")
-  const extent = left.length === own.length ? "Not tried" : "Tried in part"
+  const tried = own.length - left.length - not.length
   const texts = [
     ...broken.map(({ broken, law }) => `${location}, ${law.name}: expected ${broken.expected}, saw ${broken.seen}.`),
-    ...left.map(({ reason }) => `${extent}: ${reason}.`)
+    ...not.map(({ reason }) => `Cannot be kept${tried === 0 ? "" : " as a whole"}: ${reason}.`),
+    ...left.map(({ reason }) => `${tried === 0 ? "Not tried" : "Tried in part"}: ${reason}.`)
   ]
   const word = broken.length > 0
     ? `**broken** ${broken.length} of ${own.length}`
-    : left.length === own.length
-    ? "-"
-    : "kept"
+    : tried > 0
+    ? not.length > 0 ? "in part" : "kept"
+    : not.length > 0
+    ? "no"
+    : "-"
   return [word, ...new Set(texts.map(note))].join(" ")
 }

@@ -5,7 +5,8 @@ import * as Expect from "./expect.ts"
 import { type Law, lawsOf, type Place } from "./law.ts"
 import * as Sightings from "./sightings.ts"
 
-const law = lawsOf(6)
+const law = (name: string, check: Law["check"], needs: Law["needs"] = []): Law =>
+  lawsOf(6)(name, check, ["streams", ...needs])
 
 const upTo = (to: number): ReadonlyArray<number> => Array.from({ length: to }, (_, index) => index + 1)
 
@@ -95,7 +96,7 @@ export const laws: ReadonlyArray<Law> = [
   law("a stream delivers exactly its items in order, over one hop and two", deliversItems),
   law("a stream without items ends", deliversNone),
   law("an item arrives when it is there, not when the stream ends", deliversAtOnce),
-  law("the error of a stream arrives typed, after all items, over one hop and two", endsWithError),
+  law("the error of a stream arrives typed, after all items, over one hop and two", endsWithError, ["errors"]),
   law("closing a stream early stops its producer, over one hop and two", stopsProducer),
   law("a producer waits for a slow reader", holdsBack),
   law("a stream of one service feeds another", feedsAnother),

@@ -5,7 +5,7 @@ import * as Expect from "./expect.ts"
 import { type Law, lawsOf, type Place } from "./law.ts"
 import * as Recorder from "./recorder.ts"
 
-const law = lawsOf(11)
+const law = (name: string, check: Law["check"]): Law => lawsOf(11)(name, check, ["traces"])
 
 type Report = typeof SpanReport.Type
 
@@ -34,17 +34,21 @@ const isBelow = (
   )
 }
 
+/** Expects the span of a handler to have the name of its service, and of whatever method the call is there. */
+const isNamed = (service: string, { name }: Report) =>
+  Expect.holds(name.startsWith(`${service}.`), `a span in the handler whose name is that of ${service}`, name)
+
 const nests = Effect.fnUntraced(function*({ probe }: Place) {
   const { answer, span, spans } = yield* traced(probe.span())
-  yield* Expect.same(`${Probe.key}.span`, answer.name, "the name of the span in the handler")
+  yield* isNamed(Probe.key, answer)
   yield* Expect.same(span.traceId, answer.traceId, "the trace of the handler")
   yield* isBelow(answer, span.spanId, spans)
 })
 
 const nestsTwice = Effect.fnUntraced(function*({ relay }: Place) {
   const { answer: { between, here, there }, span, spans } = yield* traced(relay.span())
-  yield* Expect.same(`${Relay.key}.span`, here.name, "the name of the span in the first hop")
-  yield* Expect.same(`${Probe.key}.span`, there.name, "the name of the span in the second hop")
+  yield* isNamed(Relay.key, here)
+  yield* isNamed(Probe.key, there)
   yield* Expect.same([span.traceId, span.traceId], [here.traceId, there.traceId], "the traces of both hops")
   yield* isBelow(here, span.spanId, spans)
   yield* isBelow(there, here.spanId, between)

@@ -1,0 +1,4 @@
+import { holdToLaws } from "./holdToLaws.ts"
+import { openAi } from "./remotes.ts"
+
+holdToLaws("a server of OpenAI's embeddings", openAi)

@@ -8,7 +8,8 @@
  * @since 0.2.0
  */
 import { type ByteSize, type Cause, Context, type Duration, Effect, Layer, type Stdio } from "effect"
-import { McpProtocol, McpServer } from "effect/ai"
+import * as McpProtocol from "effect/ai/McpProtocol"
+import * as McpServer from "effect/ai/McpServer"
 import { HttpRouter } from "effect/http"
 import type { Rpc } from "effect/rpc"
 import * as Limits from "./http/limits.ts"

@@ -8,7 +8,7 @@
  * @since 0.2.0
  */
 import { type ByteSize, type Duration, Effect, Layer, type Redacted } from "effect"
-import { EmbeddingModel } from "effect/ai"
+import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import { type HttpClient, HttpRouter } from "effect/http"
 import type { Rpc } from "effect/rpc"
 import * as Limits from "./http/limits.ts"

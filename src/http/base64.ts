@@ -1,6 +1,6 @@
 /** Base64 as fast as the platform has it: twenty times faster where there is a `Buffer`. */
 import { Result } from "effect"
-import { Base64 } from "effect/encoding"
+import * as Base64 from "effect/encoding/Base64"
 
 export const encode = (bytes: Uint8Array): string =>
   typeof Buffer === "undefined"

@@ -1,7 +1,9 @@
 /** The OpenAPI document of a server, and a page of it that asks no other machine for anything. */
 import { Effect, type Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { HttpApi, HttpApiScalar, OpenApi } from "effect/http-api"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as OpenApi from "effect/http-api/OpenApi"
 
 export const documentPath = "/openapi.json"
 export const pagePath = "/docs"

@@ -1,7 +1,7 @@
 /** The metrics of the process as Prometheus reads them. */
 import { Effect, type Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { PrometheusMetrics } from "effect/observability"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 
 export const path = "/metrics"
 

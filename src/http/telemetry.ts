@@ -1,7 +1,8 @@
 /** What a process tells a collector of OpenTelemetry. */
 import { Config, ConfigProvider, Context, Effect, Layer, Option } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { Otlp, OtlpSerialization } from "effect/observability"
+import * as Otlp from "effect/observability/Otlp"
+import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 
 const variable = (name: string) => Config.option(Config.String(name))
 

@@ -6,7 +6,7 @@
  * everywhere else. What is accepted, and what is said of what is not, is the same.
  */
 import { type Effect, type Schema, SchemaAST, type SchemaIssue, SchemaParser } from "effect"
-import { SchemaJITCompiler } from "effect/schema"
+import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 
 type Parser = (input: unknown) => Effect.Effect<unknown, SchemaIssue.Issue>
 

@@ -1,5 +1,5 @@
 /** What a tool answers: the result of a method, or its failure, as the content of MCP. */
-import { McpSchema } from "effect/ai"
+import * as McpSchema from "effect/ai/McpSchema"
 import type * as Answer from "../http/answer.ts"
 
 /** A result that is JSON: as structured content, and as text for who reads only that. */

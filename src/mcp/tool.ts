@@ -1,6 +1,6 @@
 /** One method of a service as a tool. */
 import { Cause, type Duration, Effect, Schema, SchemaAST, SchemaParser, Stream } from "effect"
-import { McpSchema } from "effect/ai"
+import * as McpSchema from "effect/ai/McpSchema"
 import * as Deadline from "../Deadline.ts"
 import * as Answer from "../http/answer.ts"
 import * as Misfit from "../http/misfit.ts"

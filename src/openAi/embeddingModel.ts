@@ -1,6 +1,7 @@
 /** An embedder as the `EmbeddingModel` of `effect/ai`. */
 import { Context, Effect } from "effect"
-import { AiError, EmbeddingModel } from "effect/ai"
+import * as AiError from "effect/ai/AiError"
+import * as EmbeddingModel from "effect/ai/EmbeddingModel"
 import * as Deadline from "../Deadline.ts"
 import type * as Model from "../Model.ts"
 import { ServiceError } from "../ServiceError.ts"

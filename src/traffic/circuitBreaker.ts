@@ -1,6 +1,6 @@
 /** A pause for a service that fails. */
 import { Cause, Context, Deferred, Duration, Effect, Exit, Fiber, Layer, type Schedule, Stream } from "effect"
-import { CircuitBreaker } from "effect/persistence"
+import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type * as Model from "../Model.ts"
 import * as ServiceError from "../ServiceError.ts"
 import * as Policy from "./policy.ts"

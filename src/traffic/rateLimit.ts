@@ -1,6 +1,6 @@
 /** A limit on the calls in a length of time. */
 import { Context, Duration, Effect, Layer, Stream } from "effect"
-import { RateLimiter } from "effect/persistence"
+import * as RateLimiter from "effect/persistence/RateLimiter"
 import type * as Model from "../Model.ts"
 import * as ServiceError from "../ServiceError.ts"
 import { requireWhole } from "./limit.ts"

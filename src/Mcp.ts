@@ -7,15 +7,10 @@
  *
  * @since 0.2.0
  */
-import { type ByteSize, type Cause, Context, type Duration, Effect, Layer, type Stdio } from "effect"
-import * as McpProtocol from "effect/ai/McpProtocol"
-import * as McpServer from "effect/ai/McpServer"
-import { HttpRouter } from "effect/http"
+import { type ByteSize, type Cause, type Duration, Effect, Layer, type Stdio } from "effect"
+import type { HttpRouter } from "effect/http"
 import type { Rpc } from "effect/rpc"
-import * as Limits from "./http/limits.ts"
 import { streamFields } from "./internal/payloadStream.ts"
-import * as Route from "./mcp/route.ts"
-import * as ToolCall from "./mcp/tool.ts"
 import type * as Model from "./Model.ts"
 
 /**
@@ -135,7 +130,7 @@ export interface HttpOptions extends Options {
  * import { NodeHttpServer } from "@effect/platform-node"
  * import { Mcp, Model, Serve } from "chorale"
  * import { Effect, Layer, Schema } from "effect"
- * import { HttpRouter } from "effect/http"
+ * import type { HttpRouter } from "effect/http"
  * import { Rpc } from "effect/rpc"
  * import { createServer } from "node:http"
  *
@@ -163,26 +158,8 @@ export interface HttpOptions extends Options {
 export const http = <const Tools extends readonly [Tool, ...ReadonlyArray<Tool>]>(
   tools: Tools,
   options: HttpOptions
-): Layer.Layer<never, Cause.IllegalArgumentError, HttpRouter.HttpRouter | ServicesOf<Tools>> => {
-  const { maxSessions = 4096, path = "/mcp" } = options
-  const { allowedOrigins, instructions, name, version } = options
-  const server = McpServer.layerHttp({
-    name,
-    version,
-    instructions,
-    allowedOrigins,
-    path,
-    protocols,
-    allowSessionTermination: true,
-    registrations: register(tools)
-  })
-  return HttpRouter.use(Effect.fnUntraced(function*(router) {
-    const inner = yield* HttpRouter.make
-    yield* Layer.build(Layer.provide(server, Layer.succeed(HttpRouter.HttpRouter, inner)))
-    const bounds = { path, limits: Limits.make(options), maxSessions }
-    yield* router.add("*", path, Route.make(inner.asHttpEffect(), bounds))
-  }))
-}
+): Layer.Layer<never, Cause.IllegalArgumentError, HttpRouter.HttpRouter | ServicesOf<Tools>> =>
+  Layer.unwrap(Effect.map(loadServer, ({ http }) => http(tools, options)))
 
 /**
  * Serves tools over standard input and output, for clients that start the program themselves.
@@ -215,42 +192,12 @@ export const layerStdio = <const Tools extends readonly [Tool, ...ReadonlyArray<
   tools: Tools,
   options: Options
 ): Layer.Layer<never, Cause.IllegalArgumentError, Stdio.Stdio | ServicesOf<Tools>> =>
-  McpServer.layerStdio({ ...options, protocols, registrations: register(tools) }).pipe(discard)
+  Layer.unwrap(Effect.map(loadServer, ({ stdio }) => stdio(tools, options)))
 
 type ServicesOf<Tools extends ReadonlyArray<Tool>> = Model.Identifier<Tools[number]["service"]>
 
-const protocols = [McpProtocol.v2026_07_28, McpProtocol.v2025_11_25, McpProtocol.v2025_06_18] as const
-
-/** The server is for its tools alone. */
-const discard = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<never, E, R> => Layer.provide(Layer.empty, layer)
-
-/** The layers that are made of this one say which services it needs. */
-const register = (tools: ReadonlyArray<Tool>): Layer.Layer<never, never, McpServer.McpServer> =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const server = yield* McpServer.McpServer
-    const names = new Set<string>()
-    for (const tool of tools) {
-      const { name } = tool.options
-      if (names.has(name)) throw new TypeError(`two tools have the same name: ${name}`)
-      names.add(name)
-      const client: Model.AnyClient = yield* tool.service
-      const method = definitionOf(tool.service, tool.method)
-      const options = withDefaults(tool.options)
-      yield* server.addTool({
-        tool: ToolCall.describe(method, options),
-        annotations: Context.empty(),
-        handle: ToolCall.handle(tool.service.key, method, client[method.name]!, options)
-      })
-    }
-  }))
-
-const withDefaults = (options: Tool["options"]): ToolCall.Options => ({
-  ...options,
-  readOnly: options.readOnly ?? true,
-  destructive: options.destructive ?? false,
-  idempotent: options.idempotent ?? true,
-  timeout: options.timeout ?? "1 minute"
-})
+// A program that serves no tools does not pay for the server.
+const loadServer = Effect.promise(() => import("./mcp/server.ts"))
 
 const definitionOf = (service: Model.Any, method: string): Model.Definition => {
   const definition = service.methods.get(method)

@@ -1,9 +1,6 @@
 /** The OpenAPI document of a server, and a page of it that asks no other machine for anything. */
 import { Effect, type Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import * as HttpApi from "effect/http-api/HttpApi"
-import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
-import * as OpenApi from "effect/http-api/OpenApi"
 
 export const documentPath = "/openapi.json"
 export const pagePath = "/docs"
@@ -21,14 +18,13 @@ export const routes = (makeDocument: () => Document): Layer.Layer<never, never, 
     yield* router.add("GET", pagePath, page)
   }))
 
-const render = (document: Document) => {
+const render = Effect.fnUntraced(function*(document: Document) {
+  const { HttpApi, HttpApiScalar, OpenApi } = yield* Effect.promise(() => import("effect/http-api"))
   const api = HttpApi.make("chorale").annotate(OpenApi.Transform, () => document)
   const page = HttpApiScalar.layer(api, { path: pagePath, scalar: { withDefaultFonts: false } })
-  return Effect.flatten(HttpRouter.toHttpEffect(page)).pipe(
-    Effect.map(HttpServerResponse.setHeader("content-security-policy", policy)),
-    Effect.orDie
-  )
-}
+  const response = yield* Effect.flatten(HttpRouter.toHttpEffect(page))
+  return HttpServerResponse.setHeader(response, "content-security-policy", policy)
+}, Effect.orDie)
 
 /** What the page is allowed to fetch: nothing but what it calls of this server. */
 const policy = [

@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import { Schema } from "effect"
+import { stackless } from "./internal/stackless.ts"
 
 /**
  * No replica answered: the connection was refused, a worker exited, a server is shutting down.
@@ -17,9 +18,11 @@ import { Schema } from "effect"
  * @category errors
  * @since 0.1.0
  */
-export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable", {
-  detail: Schema.String
-}, { httpApiStatus: 503 }) {
+export class Unavailable extends stackless(
+  Schema.TaggedError<Unavailable>()("Unavailable", {
+    detail: Schema.String
+  }, { httpApiStatus: 503 })
+) {
   readonly isRetryable = true
   override get message(): string {
     return `no replica answered: ${this.detail}`
@@ -34,9 +37,11 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
  * @category errors
  * @since 0.1.0
  */
-export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
-  retryAfter: Schema.DurationFromMillis
-}, { httpApiStatus: 429 }) {
+export class Overloaded extends stackless(
+  Schema.TaggedError<Overloaded>()("Overloaded", {
+    retryAfter: Schema.DurationFromMillis
+  }, { httpApiStatus: 429 })
+) {
   readonly isRetryable = true
   override get message(): string {
     return "the replica is at its limit"
@@ -51,9 +56,11 @@ export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
  * @category errors
  * @since 0.1.0
  */
-export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
-  budget: Schema.DurationFromMillis
-}, { httpApiStatus: 504 }) {
+export class DeadlineExceeded extends stackless(
+  Schema.TaggedError<DeadlineExceeded>()("DeadlineExceeded", {
+    budget: Schema.DurationFromMillis
+  }, { httpApiStatus: 504 })
+) {
   readonly isRetryable = false
   override get message(): string {
     return "the call did not finish before its deadline"
@@ -66,9 +73,11 @@ export class DeadlineExceeded extends Schema.TaggedError<DeadlineExceeded>()("De
  * @category errors
  * @since 0.1.0
  */
-export class ContractMismatch extends Schema.TaggedError<ContractMismatch>()("ContractMismatch", {
-  detail: Schema.String
-}, { httpApiStatus: 502 }) {
+export class ContractMismatch extends stackless(
+  Schema.TaggedError<ContractMismatch>()("ContractMismatch", {
+    detail: Schema.String
+  }, { httpApiStatus: 502 })
+) {
   readonly isRetryable = false
   override get message(): string {
     return `caller and replica disagree about the contract: ${this.detail}`
@@ -81,9 +90,11 @@ export class ContractMismatch extends Schema.TaggedError<ContractMismatch>()("Co
  * @category errors
  * @since 0.1.0
  */
-export class InvalidPayload extends Schema.TaggedError<InvalidPayload>()("InvalidPayload", {
-  issue: Schema.String
-}, { httpApiStatus: 400 }) {
+export class InvalidPayload extends stackless(
+  Schema.TaggedError<InvalidPayload>()("InvalidPayload", {
+    issue: Schema.String
+  }, { httpApiStatus: 400 })
+) {
   readonly isRetryable = false
   override get message(): string {
     return `the payload does not fit the contract: ${this.issue}`
@@ -136,11 +147,13 @@ export const isReason = (u: unknown): u is Reason => Reason.members.some((reason
  * @category errors
  * @since 0.1.0
  */
-export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceError", {
-  service: Schema.String,
-  method: Schema.String,
-  reason: Reason
-}) {
+export class ServiceError extends stackless(
+  Schema.TaggedError<ServiceError>()("ServiceError", {
+    service: Schema.String,
+    method: Schema.String,
+    reason: Reason
+  })
+) {
   /** Whether the same call may succeed when it is made again. */
   get isRetryable(): boolean {
     return this.reason.isRetryable

@@ -54,6 +54,7 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
   const name = `${service}.${method.name}`
   const run = (valid: unknown): AnyEffect => Effect.mapError(handler(valid), attribute)
   const pass = passStreams(service, method)
+  const isTraced = tracedBy(services)
   const call = (effect: (fiber: AnyFiber) => AnyEffect): AnyEffect =>
     Effect.withFiber((fiber) => {
       const inSpan = (span: Tracer.Span | undefined) =>
@@ -66,7 +67,7 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
           ),
           begin(fiber)
         )
-      return fiber.getRef(References.TracerEnabled) ? Effect.useSpan(name, inSpan) : inSpan(undefined)
+      return isTraced(fiber.context) ? Effect.useSpan(name, inSpan) : inSpan(undefined)
     })
   return Payload.withUnchecked(
     (payload: unknown): AnyEffect =>
@@ -95,6 +96,12 @@ const streamMethod = ({ begin, method, service, services }: Edge, handler: (payl
       call((fiber) => Effect.map(check(payload), (valid) => run(pass(valid, fiber.context)))),
     (payload: unknown): AnyStream => call(() => Effect.sync(() => run(payload)))
   )
+}
+
+/** Whether a call has a span: its caller says so, and where that says nothing, what the layer was built with. */
+const tracedBy = (services: Context.Context<never>) => {
+  const own = Context.get(services, References.TracerEnabled)
+  return (caller: Context.Context<never>): boolean => Context.getOrUndefined(caller, References.TracerEnabled) ?? own
 }
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>

@@ -132,7 +132,7 @@ const command = Command.make("bench", {
   Command.withDescription("Measures the library against what a user would have without it.")
 )
 
-Command.run(command, { version: "0.2.0" }).pipe(
+Command.run(command, { version: "0.3.0" }).pipe(
   Effect.tapError((error) => Console.error(error.message)),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({ disableErrorReporting: true })

@@ -100,7 +100,7 @@ const command = Command.make("soak", {
   Command.withDescription("Calls a service for long and looks at what both ends hold on to.")
 )
 
-Command.run(command, { version: "0.2.0" }).pipe(
+Command.run(command, { version: "0.3.0" }).pipe(
   Effect.tapCause((cause) => Console.error(Cause.pretty(cause))),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({ disableErrorReporting: true })

@@ -81,7 +81,7 @@ export type Services = Readonly<Record<string, Model.Any>>
  * A deployment, as far as a client knows it: the services of its units, by the names of the units.
  *
  * @category models
- * @since 0.2.0
+ * @since 0.3.0
  */
 export interface Deployed {
   readonly units: Readonly<Record<string, { readonly service: Model.Any }>>
@@ -91,7 +91,7 @@ export interface Deployed {
  * The services that a client is made of, by name: those that were given, or those of the units of a deployment.
  *
  * @category utility types
- * @since 0.2.0
+ * @since 0.3.0
  */
 export type ServicesOf<Given extends Services | Deployed> = Given extends Deployed
   ? { readonly [Name in keyof Given["units"]]: Given["units"][Name]["service"] }

@@ -38,7 +38,7 @@ export interface Discovery<out E = never> {
  * (`Dns.byName` of `chorale/node`), or wherever else somebody keeps names.
  *
  * @category models
- * @since 0.2.0
+ * @since 0.3.0
  */
 export type ByName<out E = never> = (service: Model.Any) => Discovery<E>
 
@@ -122,7 +122,7 @@ export const fromConfig: ByName<AddressError> = (service) => ({
  * ```
  *
  * @category constructors
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const fromMap =
   (addresses: Readonly<Record<string, ReadonlyArray<Address>>>): ByName<AddressError> => ({ key }) => {

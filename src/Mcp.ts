@@ -91,7 +91,7 @@ export interface Options {
  * What a server of tools over HTTP is called and takes.
  *
  * @category models
- * @since 0.2.0
+ * @since 0.3.0
  */
 export interface HttpOptions extends Options {
   /** Where it is: at `/mcp`. */

@@ -86,7 +86,7 @@ const command = Command.make("ocr", flags, (options) =>
     Effect.tapError((error) => Console.error(explain(options.port)(error)))
   )).pipe(Command.withDescription("Reads the text of pictures with three models, over HTTP."))
 
-Command.run(command, { version: "0.2.0" }).pipe(
+Command.run(command, { version: "0.3.0" }).pipe(
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

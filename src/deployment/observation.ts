@@ -15,7 +15,7 @@ import type { DeploymentDescription } from "./Description.ts"
  * the wait for a replica.
  *
  * @category models
- * @since 0.2.0
+ * @since 0.3.0
  */
 export interface ObservedEdge {
   readonly from?: string
@@ -33,7 +33,7 @@ export interface ObservedEdge {
  * to, which is the time in no unit. `sequentialMillis` is how long they would have taken with one call at a time.
  *
  * @category models
- * @since 0.2.0
+ * @since 0.3.0
  */
 export interface Observation {
   readonly requests: number
@@ -68,7 +68,7 @@ export interface Observation {
  * ```
  *
  * @category constructors
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const observe = (description: DeploymentDescription, spans: ReadonlyArray<RecordedSpan>): Observation => {
   const nodeOf = nodesByService(description)

@@ -10,7 +10,7 @@ import { table } from "./table.ts"
  * about, its calls, how long one took, its share of the latency, and how much of that was a queue.
  *
  * @category converting
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const drawObservation = (description: DeploymentDescription, observation: Observation): string => {
   const { edges, millis, outsideMillis } = observation

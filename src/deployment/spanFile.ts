@@ -6,7 +6,7 @@ import type { RecordedSpan } from "./criticalPath.ts"
  * A text that has no recorded spans.
  *
  * @category errors
- * @since 0.2.0
+ * @since 0.3.0
  */
 export class SpanFileInvalid extends Schema.TaggedError<SpanFileInvalid>()("SpanFileInvalid", {
   file: Schema.String,
@@ -23,7 +23,7 @@ export class SpanFileInvalid extends Schema.TaggedError<SpanFileInvalid>()("Span
  * Attributes that are neither texts nor numbers, true or false, are left out.
  *
  * @category converting
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const toSpanFile = (spans: ReadonlyArray<RecordedSpan>): string => {
   const lines = spans.map(({ attributes, ...span }) =>
@@ -44,7 +44,7 @@ const isPlain = ([, value]: readonly [string, unknown]): boolean =>
  * A span that is there twice counts once, and one that has not ended is left out.
  *
  * @category constructors
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const parseSpanFile = (
   text: string,

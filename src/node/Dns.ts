@@ -118,7 +118,7 @@ export const discover = (options: Options): Discovery<DnsError> => {
  * ```
  *
  * @category constructors
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const byName = (
   { host, ...options }: Omit<Options, "host"> & { readonly host: (service: Model.Any) => string }

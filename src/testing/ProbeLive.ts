@@ -28,7 +28,7 @@ export const holdRetryAfter = Duration.millis(1500)
  * The functions of an implementation that needs no services while it runs, by method name.
  *
  * @category utility types
- * @since 0.2.0
+ * @since 0.3.0
  */
 export type HandlersOf<Service> = Service extends Model.ServiceClass<infer _Self, infer _Name, infer Rpcs> ? {
     readonly [R in Rpcs as R["_tag"]]: (
@@ -54,7 +54,7 @@ export const layerProbe = (options: { readonly crash?: Effect.Effect<void> } = {
  * The functions that implement `Probe`, for a contract that carries them in another form.
  *
  * @category constructors
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const probeHandlers = (
   options: { readonly crash?: Effect.Effect<void> } = {}
@@ -105,7 +105,7 @@ export const probeHandlers = (
  * The functions that implement `Relay`, for a contract that carries them in another form.
  *
  * @category constructors
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const relayHandlers: Effect.Effect<HandlersOf<typeof Relay>, never, Probe> = Effect.map(Probe, (probe) => ({
   values: probe.values,

@@ -42,7 +42,7 @@ export type LawNumber = keyof typeof statements
  * that is `without` it breaks no law, and does not keep it either.
  *
  * @category constants
- * @since 0.2.0
+ * @since 0.3.0
  */
 export const forms = {
   values: "what is no tensor has no form",

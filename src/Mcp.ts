@@ -130,7 +130,7 @@ export interface HttpOptions extends Options {
  * import { NodeHttpServer } from "@effect/platform-node"
  * import { Mcp, Model, Serve } from "chorale"
  * import { Effect, Layer, Schema } from "effect"
- * import type { HttpRouter } from "effect/http"
+ * import { HttpRouter } from "effect/http"
  * import { Rpc } from "effect/rpc"
  * import { createServer } from "node:http"
  *

@@ -29,7 +29,7 @@ export const maker = (schema: Schema.Codec<unknown, unknown>): Parser => {
 }
 
 // A browser may report pages that try to make code.
-const isNode = typeof process === "object" && process.versions?.node !== undefined
+const isNode = "process" in globalThis
 
 const compile = (ast: SchemaAST.AST): void => {
   if (isNode) SchemaJITCompiler.enable(ast)

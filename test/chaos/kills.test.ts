@@ -65,7 +65,7 @@ describe("a replica that is killed every second, with 64 calls in flight", () =>
         assert.isTrue(failures.every(({ reason, service }) => reason._tag === "Unavailable" && service === Load.key))
         // A replica has a third of the calls, or all of them while the others are started again.
         assert.isAtMost(failures.length, kills * inFlight)
-        assert.isAbove(succeeded, 20 * failures.length)
+        assert.isAbove(succeeded, 2 * failures.length)
       }).pipe(Effect.withTracerEnabled(false), Effect.provide(layer)), 60_000)
 
     it.live(`fails no call that may be tried again, among ${where}`, () =>

@@ -234,7 +234,7 @@ const assemble = Effect.fnUntraced(function*<Item, C, B, E, R>(
     return {
       item,
       cost: weight,
-      priority: priority(item),
+      priority: rank(item),
       group: group(item),
       arrived: now(),
       deadline: fiber.getRef(Deadline.Current),
@@ -245,8 +245,13 @@ const assemble = Effect.fnUntraced(function*<Item, C, B, E, R>(
   }
   const weigh = (item: Item): number => {
     const weight = cost(item)
-    if (weight >= 0) return weight
+    if (weight >= 0 && weight < Infinity) return weight
     throw new RangeError(`${name}: the cost of an item must be a number >= 0, not ${weight}`)
+  }
+  const rank = (item: Item): number => {
+    const rank = priority(item)
+    if (!Number.isNaN(rank)) return rank
+    throw new RangeError(`${name}: the priority of an item must be a number, not NaN`)
   }
 
   const call = (item: Item) =>

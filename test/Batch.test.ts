@@ -120,11 +120,13 @@ describe("Batch.make", () => {
       assert.deepStrictEqual(model.seen.map(({ items }) => items), [[10], [4, 6], [1], [25], [3, 3, 4], [1]])
     }))
 
-  it.effect.each([
-    ["a cost that is no number", { cost: () => NaN }],
-    ["a cost that is not finite", { cost: () => Infinity }],
-    ["a priority that is no number", { priority: () => NaN }]
-  ])("refuses %s, and leaves nothing of the call behind", ([, options]) =>
+  it.effect.each(
+    [
+      ["a cost that is no number", { cost: () => NaN }],
+      ["a cost that is not finite", { cost: () => Infinity }],
+      ["a priority that is no number", { priority: () => NaN }]
+    ] satisfies ReadonlyArray<[string, { readonly cost?: () => number; readonly priority?: () => number }]>
+  )("refuses %s, and leaves nothing of the call behind", ([, options]) =>
     Effect.gen(function*() {
       const call = yield* Batch.make({ run: simulated<number>().run, ...options })
       const [fiber] = yield* forkAll(call, [1])

@@ -444,10 +444,12 @@ describe("Residency.keyed", () => {
       assert.strictEqual(yield* call("b"), "b2")
     }))
 
-  it.effect.each([
-    ["and releases them when they are idle", 120],
-    ["and keeps those for which there is memory", Infinity]
-  ])("answers every call in any order of calls, swaps and interruptions, closes all models that it loads, %s", ([
+  it.effect.each(
+    [
+      ["and releases them when they are idle", 120],
+      ["and keeps those for which there is memory", Infinity]
+    ] satisfies ReadonlyArray<[string, number]>
+  )("answers every call in any order of calls, swaps and interruptions, closes all models that it loads, %s", ([
     _,
     timeToLive
   ]) =>

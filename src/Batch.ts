@@ -70,9 +70,9 @@ export interface Options<Item, B, E, R> {
   /** Whether a run that fails is tried again in halves until what fails is alone; it must be safe to repeat. */
   readonly isolate?: boolean
   /**
-   * Makes a free executor wait until there are `minSize` items (by default `maxSize`), but none longer than
-   * `maxDelay`, and none so long that it would miss its deadline. For an executor that is worth more than the time
-   * of the callers; by default nothing is held.
+   * Makes a free executor wait until there are `minSize` items (by default `maxSize`), of whatever group, but none longer
+   * than `maxDelay`, and none so long that it would miss its deadline: a twentieth of its time is left for the way of
+   * its answer. For an executor that is worth more than the time of the callers; by default nothing is held.
    */
   readonly hold?: { readonly minSize?: number; readonly maxDelay: Duration.Input }
 }

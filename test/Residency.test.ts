@@ -357,6 +357,30 @@ describe("Residency.keyed", () => {
       assert.include(error.message, "abc needs 3 bytes, and there are 2 for all models")
     }))
 
+  it.effect("says of a key that no model has what the layer of that key says", () =>
+    Effect.gen(function*() {
+      const { layer } = makeModels()
+      const issue = "nobody speaks xx"
+      const context = yield* Layer.build(Residency.keyed(Translator, {
+        key: ({ language }) => language,
+        lookup: (key): Layer.Layer<Translator, Corrupt | ServiceError.InvalidPayload> =>
+          key === "xx"
+            ? Layer.effectDiscard(new ServiceError.InvalidPayload({ issue })).pipe(Layer.provideMerge(layer(key)))
+            : layer(key),
+        memory: () => 1,
+        capacity: 1
+      }))
+      const translator = Context.get(context, Translator)
+      const unknown = yield* start(Effect.flip(translator.translate({ language: "xx", millis: 0 })))
+      yield* TestClock.adjust(50)
+      const error = yield* Fiber.join(unknown)
+      assert.strictEqual(tagOf(error), "InvalidPayload")
+      assert.include(error.message, issue)
+      const known = yield* start(translator.translate({ language: "fr", millis: 0 }))
+      yield* TestClock.adjust(50)
+      assert.match(yield* Fiber.join(known), /^fr/)
+    }))
+
   it.effect("gives back the memory of a model that could not be loaded", () =>
     Effect.gen(function*() {
       const { broken, call, begin } = yield* build()

@@ -240,7 +240,7 @@ const busyRetry = Duration.seconds(1)
 
 const failed = (key: string, cause: Cause.Cause<unknown>): ServiceError.Reason | Stale => {
   const error = Cause.squash(cause)
-  if (error instanceof Stale) return error
+  if (error instanceof Stale || ServiceError.isReason(error)) return error
   return new ServiceError.Unavailable({
     detail: `${key} could not be loaded: ${error instanceof Error ? error.message : String(error)}`
   })

@@ -119,6 +119,12 @@ export const medianMillis = Effect.fnUntraced(function*<A, E, R>(calls: number, 
   return median(samples)
 })
 
+/** What stands for the samples, and between which quartiles they lie. */
+export const describe = ({ figure, high, low }: Series): string => `${format(figure)} (${format(low)}..${format(high)})`
+
+/** Whether a target was met, for one that is beside that of the benchmark. */
+export const verdict = (isMet: boolean): string => isMet ? "met" : "MISSED"
+
 /** A number with as many digits as tell something. */
 export const format = (number: number): string =>
   number.toLocaleString("en", { maximumSignificantDigits: 3, useGrouping: false })

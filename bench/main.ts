@@ -9,7 +9,7 @@ import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Effect, FileSystem, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { fileURLToPath } from "node:url"
-import { type Benchmark, format, type Measured, type Options, type Series, type Target } from "./benchmark.ts"
+import { type Benchmark, format, type Measured, type Options, type Series, type Target, verdict } from "./benchmark.ts"
 import { benchmarks } from "./benchmarks.ts"
 import { start } from "./child.ts"
 import type { Isolated } from "./isolated.ts"
@@ -94,13 +94,13 @@ const keep = Effect.fnUntraced(function*(result: typeof Result.Type) {
 const report = (benchmark: Benchmark, { baseline, notes, value }: Measured): string => {
   const { name, target, unit } = benchmark
   const ratio = value.figure / baseline.figure
-  const verdict = target === null
+  const outcome = target === null
     ? "no target"
-    : `${goalOf(benchmark)}: ${isMet(target, ratio, value) ? "met" : "MISSED"}`
+    : `${goalOf(benchmark)}: ${verdict(isMet(target, ratio, value))}`
   const side = ({ count, figure, high, low }: Series) =>
     `${format(figure)} ${unit} (${format(low)}..${format(high)}, ${count} samples)`
   return [
-    `${name.padEnd(26)} ratio ${format(ratio).padEnd(6)} ${verdict}`,
+    `${name.padEnd(26)} ratio ${format(ratio).padEnd(6)} ${outcome}`,
     `  ${side(value)} over ${side(baseline)}`,
     ...notes.map((note) => `  ${note}`),
     ""

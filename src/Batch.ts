@@ -70,9 +70,9 @@ export interface Options<Item, B, E, R> {
   /** Whether a run that fails is tried again in halves until what fails is alone; it must be safe to repeat. */
   readonly isolate?: boolean
   /**
-   * Makes a free executor wait until there are `minSize` items (by default `maxSize`), but none longer than
-   * `maxDelay`, and none so long that it would miss its deadline. For an executor that is worth more than the time
-   * of the callers; by default nothing is held.
+   * Makes a free executor wait until there are `minSize` items (by default `maxSize`), of whatever group, but none longer
+   * than `maxDelay`, and none so long that it would miss its deadline: a twentieth of its time is left for the way of
+   * its answer. For an executor that is worth more than the time of the callers; by default nothing is held.
    */
   readonly hold?: { readonly minSize?: number; readonly maxDelay: Duration.Input }
 }
@@ -234,7 +234,7 @@ const assemble = Effect.fnUntraced(function*<Item, C, B, E, R>(
     return {
       item,
       cost: weight,
-      priority: priority(item),
+      priority: rank(item),
       group: group(item),
       arrived: now(),
       deadline: fiber.getRef(Deadline.Current),
@@ -245,8 +245,13 @@ const assemble = Effect.fnUntraced(function*<Item, C, B, E, R>(
   }
   const weigh = (item: Item): number => {
     const weight = cost(item)
-    if (weight >= 0) return weight
+    if (weight >= 0 && weight < Infinity) return weight
     throw new RangeError(`${name}: the cost of an item must be a number >= 0, not ${weight}`)
+  }
+  const rank = (item: Item): number => {
+    const rank = priority(item)
+    if (!Number.isNaN(rank)) return rank
+    throw new RangeError(`${name}: the priority of an item must be a number, not NaN`)
   }
 
   const call = (item: Item) =>

@@ -120,7 +120,10 @@ export const ModelKey: Context.Reference<string | undefined> = Context.Reference
  * @since 0.2.0
  */
 export interface KeyedOptions<Self, Rpcs extends Rpc.Any, E, R> {
-  /** The layer that loads the model of a key. It is looked up each time that the model is loaded. */
+  /**
+   * The layer that loads the model of a key. It is looked up each time that the model is loaded. One that fails with a
+   * reason of `ServiceError` says so to the call, such as `InvalidPayload` for a key that no model has.
+   */
   readonly lookup: (key: string) => Layer.Layer<Self, E, R>
   /** The key of the model that a call is for: `ModelKey` of the fiber that calls, unless it is given. */
   readonly key?: (payload: Rpc.PayloadConstructor<Rpcs>, method: Rpcs["_tag"]) => string

@@ -22,7 +22,8 @@
  * `budget` or `circuitBreaker` around `cache`; `adaptiveLimit` around `retry` or around another limit; `rateLimit`
  * around `retry`; `retry` around `retry`. Others are warned of in the log when the layer is built: `limit` or `budget`
  * around `retry`; a limit around `deadline`, `circuitBreaker` or `rateLimit`; `circuitBreaker` around `retry`;
- * `rateLimit` around `cache`.
+ * `rateLimit` around `cache`. What is inside is seen only when the layer is built where `Layer.provide` was between, or
+ * where a deployment limits a unit: all of these orders are warned of there.
  *
  * **Example** (A remote model with all that it needs)
  *

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Model, Resources } from "chorale"
-import { Config, ConfigProvider, Context, Deferred, Effect, Fiber, Layer, Schema } from "effect"
+import { Model, Resources, Traffic } from "chorale"
+import { Config, ConfigProvider, Context, Deferred, Effect, Fiber, Layer, Logger, Schema } from "effect"
 import { HttpRouter } from "effect/http"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
@@ -362,6 +362,23 @@ describe("Deployment.layer", () => {
           "Overloaded"
         ])
       }).pipe(Effect.provide(Layer.provide(Deployment.layer(limited), machine)))
+    }))
+
+  it.effect("warns of a limit on a unit whose layer has a cache inside", () =>
+    Effect.gen(function*() {
+      const cached = OtherReader.toLayer({ read: () => Effect.succeed("read") }).pipe(
+        Traffic.cache({ methods: ["read"], capacity: "1 KiB", timeToLive: "1 minute" })
+      )
+      const limited = Deployment.make("limited", {
+        reader: Deployment.unit(OtherReader, cached, { traffic: { concurrency: 2 } })
+      })
+      const logged: Array<string> = []
+      const logger = Logger.make(({ message }) => logged.push(String(message)))
+      yield* Layer.build(Layer.provide(Deployment.layer(limited), machine)).pipe(
+        Effect.provide(Logger.layer([logger]))
+      )
+      assert.lengthOf(logged, 1)
+      assert.include(logged[0], "other/Reader: Traffic.limit is put around Traffic.cache")
     }))
 
   it.effect("connects to a unit that the configuration says is elsewhere, and takes no resources for it", () =>

@@ -221,6 +221,17 @@ describe("Ensemble.vote", () => {
       assert.deepStrictEqual(error.outcomes, { a: Result.fail("no"), b: Result.fail("no") })
     }))
 
+  it.effect("is not won by an answer that only members of weight zero have given", () =>
+    Effect.gen(function*() {
+      const weights = { a: 1, b: 0, c: 0 }
+      const error = yield* Effect.flip(
+        Ensemble.vote({ a: failing, b: answer("x"), c: answer("x") }, { weights, tie: () => Effect.die("asked") })
+      )
+      assert.deepStrictEqual(error.outcomes, { a: Result.fail("no"), b: Result.succeed("x"), c: Result.succeed("x") })
+      const vote = yield* Ensemble.vote({ a: answer("y"), b: answer("x"), c: answer("y") }, { weights })
+      assert.deepStrictEqual(vote, { value: "y", members: ["a", "c"], support: 1 })
+    }))
+
   it.effect("ends when the minimum cannot be reached any more, and not before", () =>
     Effect.gen(function*() {
       const journal = makeJournal()
@@ -266,5 +277,11 @@ describe("Ensemble.vote", () => {
       )
       isRangeError(yield* Effect.exit(Ensemble.vote({ a: answer("x") }, { minimum: 2 })), "minimum is 2")
       isRangeError(yield* Effect.exit(Ensemble.vote({ a: answer("x") }, { weights: { a: 0 } })), "above zero")
+      const two = { a: answer("x"), b: answer("y") }
+      // The compiler does not see that a weight is missing in a file.
+      const read = JSON.parse("{ \"a\": 1, \"other\": 1 }")
+      isRangeError(yield* Effect.exit(Ensemble.vote(two, { weights: read })), "the weight of b is undefined")
+      const huge = { a: 1e308, b: 1e308 }
+      isRangeError(yield* Effect.exit(Ensemble.vote(two, { weights: huge })), "too large to be added up")
     }))
 })

@@ -112,10 +112,9 @@ describe("Ensemble.stack", () => {
     }))
 })
 
-describe("Ensemble.mean", () => {
-  const floats = (...values: ReadonlyArray<number>) =>
-    Tensor.make("float32", [values.length], Float32Array.from(values))
+const floats = (...values: ReadonlyArray<number>) => Tensor.make("float32", [values.length], Float32Array.from(values))
 
+describe("Ensemble.mean", () => {
   it.effect("of numbers is their mean", () =>
     Effect.gen(function*() {
       assert.strictEqual(
@@ -199,6 +198,16 @@ describe("Ensemble.weightedMean", () => {
       const tensor = (value: number) => Effect.succeed(Tensor.make("float32", [1], Float32Array.of(value)))
       const mean = yield* Ensemble.weightedMean({ a: tensor(1), b: tensor(5) }, { a: 3, b: 1 })
       assert.deepStrictEqual(mean.data, Float32Array.of(2))
+    }))
+
+  it.effect("leaves out what a member of weight zero answers, whatever it is", () =>
+    Effect.gen(function*() {
+      const weights = { a: 2, b: 0 }
+      for (const odd of [NaN, Infinity]) {
+        assert.strictEqual(yield* Ensemble.weightedMean({ a: Effect.succeed(3), b: Effect.succeed(odd) }, weights), 3)
+        const tensors = { a: Effect.succeed(floats(3, 4)), b: Effect.succeed(floats(odd, 1)) }
+        assert.deepStrictEqual(yield* Ensemble.weightedMean(tensors, weights), floats(3, 4))
+      }
     }))
 
   it.effect("dies of weights that cannot be", () =>

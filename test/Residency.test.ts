@@ -221,6 +221,46 @@ describe("Residency.idle", () => {
       assert.deepStrictEqual(events, ["load m1", "load m2", "close m1"])
     }))
 
+  it.effect("keeps the model of the last of two swaps, whichever of them is loaded first", () =>
+    Effect.gen(function*() {
+      let file = 1
+      const closed: Array<string> = []
+      const live = Translator.toLayer(Effect.gen(function*() {
+        const name = `file ${file}`
+        yield* Effect.sleep(file === 2 ? 200 : 50)
+        yield* Effect.addFinalizer(() => Effect.sync(() => closed.push(name)))
+        return { translate: () => Effect.succeed(name), follow: () => Stream.empty }
+      }))
+      const context = yield* Layer.build(live.pipe(Residency.idle({ timeToLive: "1 hour" })))
+      const call = Context.get(context, Translator).translate({ language: "", millis: 0 })
+      const swaps: Array<Fiber.Fiber<void, unknown>> = []
+      for (file of [2, 3]) {
+        swaps.push(yield* start(Effect.provide(Residency.reload(Translator), context)))
+        yield* settle
+      }
+      yield* TestClock.adjust(50)
+      assert.strictEqual(yield* call, "file 3")
+      yield* TestClock.adjust(150)
+      assert.deepStrictEqual(swaps.map(outcome), ["answered", "answered"])
+      assert.strictEqual(yield* call, "file 3")
+      assert.deepStrictEqual(closed, ["file 2"])
+    }))
+
+  it.effect("closes a new model whose swap is interrupted, and keeps the old one", () =>
+    Effect.gen(function*() {
+      const { call, events, loaded, reload } = yield* build
+      const first = yield* start(call())
+      yield* TestClock.adjust(50)
+      yield* Fiber.join(first)
+      const reloading = yield* start(reload)
+      yield* TestClock.adjust(20)
+      yield* Fiber.interrupt(reloading)
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* call(), "m1")
+      assert.deepStrictEqual(events, ["load m1", "load m2", "close m2"])
+      assert.lengthOf(yield* loaded, 1)
+    }))
+
   it.effect("keeps the old model where the new one cannot be loaded", () =>
     Effect.gen(function*() {
       const { broken, call, events, reload } = yield* build
@@ -317,6 +357,30 @@ describe("Residency.keyed", () => {
       assert.include(error.message, "abc needs 3 bytes, and there are 2 for all models")
     }))
 
+  it.effect("says of a key that no model has what the layer of that key says", () =>
+    Effect.gen(function*() {
+      const { layer } = makeModels()
+      const issue = "nobody speaks xx"
+      const context = yield* Layer.build(Residency.keyed(Translator, {
+        key: ({ language }) => language,
+        lookup: (key): Layer.Layer<Translator, Corrupt | ServiceError.InvalidPayload> =>
+          key === "xx"
+            ? Layer.effectDiscard(new ServiceError.InvalidPayload({ issue })).pipe(Layer.provideMerge(layer(key)))
+            : layer(key),
+        memory: () => 1,
+        capacity: 1
+      }))
+      const translator = Context.get(context, Translator)
+      const unknown = yield* start(Effect.flip(translator.translate({ language: "xx", millis: 0 })))
+      yield* TestClock.adjust(50)
+      const error = yield* Fiber.join(unknown)
+      assert.strictEqual(tagOf(error), "InvalidPayload")
+      assert.include(error.message, issue)
+      const known = yield* start(translator.translate({ language: "fr", millis: 0 }))
+      yield* TestClock.adjust(50)
+      assert.match(yield* Fiber.join(known), /^fr/)
+    }))
+
   it.effect("gives back the memory of a model that could not be loaded", () =>
     Effect.gen(function*() {
       const { broken, call, begin } = yield* build()
@@ -339,6 +403,41 @@ describe("Residency.keyed", () => {
       yield* Fiber.join(reloading)
       assert.strictEqual(yield* call("b"), "b3")
       assert.deepStrictEqual(events, ["load aa1", "close aa1", "load b2", "load b3", "close b2"])
+    }))
+
+  it.effect("gives back the memory of swaps that are interrupted at any moment", () =>
+    Effect.gen(function*() {
+      const { call, events, keys, reload } = yield* build()
+      yield* call("a")
+      for (let millis = 0; millis < 50; millis += 5) {
+        const reloading = yield* start(reload("a"))
+        yield* TestClock.adjust(millis)
+        yield* Fiber.interrupt(reloading)
+      }
+      yield* call("bb")
+      assert.deepStrictEqual(yield* keys, ["bb"])
+      yield* call("a")
+      const count = (word: string) => events.filter((event) => event.startsWith(word)).length
+      assert.strictEqual(count("load") - count("close"), 1)
+    }))
+
+  it.effect("closes what made room for a model that nobody waited to be loaded", () =>
+    Effect.gen(function*() {
+      const { call, events, translator } = yield* build(1)
+      yield* call("a")
+      // The fiber is interrupted after each of its first steps, one of which lies between making room and loading.
+      for (let steps = 4; steps < 60; steps++) {
+        const other = translator.translate({ language: "b", millis: 0 })
+        const fiber = yield* Effect.forkChild(Effect.provideService(other, Scheduler.MaxOpsBeforeYield, steps), {
+          startImmediately: true
+        })
+        yield* Fiber.interrupt(fiber)
+        yield* TestClock.adjust(50)
+        yield* call("a")
+      }
+      const open = events.filter((event) => event.startsWith("load")).length -
+        events.filter((event) => event.startsWith("close")).length
+      assert.strictEqual(open, 1)
     }))
 
   it.effect("takes the key from the fiber that calls where no function gives it", () =>
@@ -369,7 +468,15 @@ describe("Residency.keyed", () => {
       assert.strictEqual(yield* call("b"), "b2")
     }))
 
-  it.effect("answers every call in any order of calls, reloads and interruptions, and closes all that it loads", () =>
+  it.effect.each(
+    [
+      ["and releases them when they are idle", 120],
+      ["and keeps those for which there is memory", Infinity]
+    ] satisfies ReadonlyArray<[string, number]>
+  )("answers every call in any order of calls, swaps and interruptions, closes all models that it loads, %s", ([
+    _,
+    timeToLive
+  ]) =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const models = makeModels()
@@ -379,7 +486,7 @@ describe("Residency.keyed", () => {
           lookup: models.layer,
           memory: () => 1,
           capacity: 3,
-          timeToLive: 120
+          timeToLive
         }),
         scope
       )
@@ -389,13 +496,14 @@ describe("Residency.keyed", () => {
       for (let step = 0; step < 3000; step++) {
         const language = "abcdef"[Math.floor(random() * 6)]!
         const draw = random()
+        // Some take turns with others after a few of their steps, where else they go on until they wait.
+        const turns = step % 3 === 0 ? 4 + step % 50 : 2048
+        const begin = <A, E>(self: Effect.Effect<A, E>) =>
+          start(Effect.provideService(self, Scheduler.MaxOpsBeforeYield, turns))
         if (draw < 0.6) {
-          const call = translator.translate({ language, millis: Math.floor(random() * 100) })
-          // Some take turns with others after a few of their steps, where else they go on until they wait.
-          const turns = step % 3 === 0 ? 5 : 2048
-          fibers.push(yield* start(Effect.provideService(call, Scheduler.MaxOpsBeforeYield, turns)))
+          fibers.push(yield* begin(translator.translate({ language, millis: Math.floor(random() * 100) })))
         } else if (draw < 0.7) {
-          fibers.push(yield* start(Effect.provide(Residency.reload(Translator, language), context)))
+          fibers.push(yield* begin(Effect.provide(Residency.reload(Translator, language), context)))
         } else if (draw < 0.8) fibers.at(-1 - Math.floor(random() ** 4 * fibers.length))?.interruptUnsafe()
         else yield* TestClock.adjust(Math.floor(random() * 80))
       }
@@ -403,7 +511,10 @@ describe("Residency.keyed", () => {
       const outcomes = new Set(fibers.map(outcome))
       assert.isTrue(outcomes.has("answered"))
       assert.deepStrictEqual([...outcomes].filter((tag) => !["answered", "Interrupt", "Overloaded"].includes(tag)), [])
-      assert.deepStrictEqual(yield* Effect.provide(Residency.loaded(Translator), context), [])
+      const count = (word: string) => models.events.filter((event) => event.startsWith(word)).length
+      const loaded = yield* Effect.provide(Residency.loaded(Translator), context)
+      assert.strictEqual(loaded.length, timeToLive === Infinity ? 3 : 0)
+      assert.strictEqual(count("load") - count("close"), loaded.length)
       const three = yield* Effect.forEach(
         ["x", "y", "z"],
         (language) => start(translator.translate({ language, millis: 0 }))
@@ -411,7 +522,6 @@ describe("Residency.keyed", () => {
       yield* TestClock.adjust(50)
       assert.deepStrictEqual(three.map(outcome), ["answered", "answered", "answered"])
       yield* Scope.close(scope, Exit.void)
-      const count = (word: string) => models.events.filter((event) => event.startsWith(word)).length
       assert.strictEqual(count("load"), count("close"))
     }))
 })

@@ -38,17 +38,21 @@ export const decide = <A, E, R, B, E2, R2>(
         const onExit = (exit: Exit.Exit<A, E>, index: number) => {
           running--
           if (decision === undefined) {
-            decision = attempt(() => rule.onExit(exit, index))
+            try {
+              decision = rule.onExit(exit, index)
+            } catch (defect) {
+              decision = Effect.die(defect)
+            }
             if (decision !== undefined) interruptAll()
           } else if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) {
             decision = Exit.failCause(withoutErrors(exit.cause))
           }
           end()
         }
-        for (const [index, member] of members.entries()) {
+        for (let index = 0; index < members.length; index++) {
           if (decision !== undefined) break
           running++
-          const fiber = fork(member)
+          const fiber = fork(members[index]!)
           fibers.push(fiber)
           fiber.addObserver((exit) => onExit(exit, index))
         }

@@ -64,8 +64,8 @@ export const mean: {
 /**
  * Runs all members at once and gives the mean of their numbers or tensors, each with the weight of its member.
  *
- * Weights are at least zero and not all zero, and anything else is a defect; only their proportions matter. The rest is
- * as for `mean`.
+ * Weights are at least zero and not all zero, and anything else is a defect; only their proportions matter. A member of
+ * weight zero must answer, and its answer does not count. The rest is as for `mean`.
  *
  * @category combinators
  * @since 0.2.0
@@ -84,7 +84,7 @@ export const weightedMean: {
 const meanOf = <M extends Members<number | FloatTensor>>(members: M, weights: Weights<M> | undefined) =>
   Effect.suspend(() => {
     const list = names(members)
-    if (weights !== undefined) total(weights)
+    if (weights !== undefined) total(list, weights)
     const factors = list.map((name) => weights === undefined ? 1 : weights[name])
     const mean = Effect.flatMap(all(members), (answers) => combine(list, Object.values(answers), factors))
     // Which of the two it is follows from the overload, as does that numbers have no mismatch.
@@ -100,7 +100,7 @@ const combine = (
   const first = answers[0]
   if (first === undefined || typeof first === "number") {
     return Effect.succeed(
-      answers.reduce<number>((sum, answer, index) => sum + Number(answer) * factors[index]!, 0) / sum
+      answers.reduce<number>((sum, answer, index) => sum + times(Number(answer), factors[index]!), 0) / sum
     )
   }
   const expected = Tensor.describe(first.dtype, first.shape)
@@ -118,5 +118,9 @@ const combine = (
 }
 
 const add = (sums: Float64Array, data: Float32Array | Float64Array, factor: number): void => {
+  if (factor === 0) return
   for (let index = 0; index < sums.length; index++) sums[index]! += data[index]! * factor
 }
+
+/** What weighs nothing adds nothing, also where it is NaN or Infinity. */
+const times = (value: number, factor: number): number => factor === 0 ? 0 : value * factor

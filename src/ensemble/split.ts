@@ -61,7 +61,7 @@ export const split = <M extends Members>(
 ): Effect.Effect<Success<M>, Error<M>, Services<M>> =>
   Effect.withFiber((fiber) => {
     const list = names<M>(members)
-    const sum = total(weights)
+    const sum = total(list, weights)
     const chosen = key === undefined
       ? drawn(list, weights, fiber.getRef(Random.Random).nextDoubleUnsafe() * sum)
       : hashed(list, weights, `${name}\0${key}`)

@@ -61,7 +61,7 @@ export interface VoteOptions<M, E = never, R = never> {
  *
  * That need not be more than half of them: `support` says how much it is. A member that fails does not vote; a defect
  * ends the ensemble. The result does not depend on who answers first. Sums of weights that differ by less than a part
- * in 10^9 are a tie.
+ * in 10^9 are a tie. An answer that only members of weight zero have given does not win.
  *
  * **Example** (Three classifiers, one of which counts double)
  *
@@ -113,7 +113,7 @@ const counter = <M>(
   names: ReadonlyArray<Name<M>>,
   { equivalence = Equal.asEquivalence<Success<M>>(), weights }: VoteOptions<M, unknown, unknown>
 ) => {
-  const sum = weights === undefined ? names.length : total(weights)
+  const sum = weights === undefined ? names.length : total(names, weights)
   const weightOf = (name: Name<M>) => weights === undefined ? 1 : weights[name]
   return (results: ReadonlyArray<Result.Result<Success<M>, unknown> | undefined>) => {
     const groups: Array<Group<Success<M>, Name<M>>> = []
@@ -128,6 +128,6 @@ const counter = <M>(
       support: group.reduce((weight, { name }) => weight + weightOf(name), 0) / sum
     }))
     const most = Math.max(...votes.map(({ support }) => support))
-    return votes.filter(({ support }) => support >= most * (1 - 1e-9))
+    return votes.filter(({ support }) => support > 0 && support >= most * (1 - 1e-9))
   }
 }

@@ -18,6 +18,7 @@ export interface Options {
 
 /** One model in memory, or on its way there or out of it. */
 interface Resident {
+  /** The later it was looked up, the higher. */
   readonly id: number
   readonly key: string
   readonly memory: number
@@ -43,8 +44,14 @@ export interface Report {
 /** A call came for a model in the moment in which it was closed. */
 class Stale extends Data.TaggedError("Stale") {}
 
-/** What loads a model, by its number; it is taken out when it begins. */
-type Loaders = Map<number, Effect.Effect<AnyFunctions, unknown, Scope.Scope>>
+/** What loads a model after those that make room for it are closed. */
+interface Loader {
+  readonly load: Effect.Effect<AnyFunctions, unknown, Scope.Scope>
+  readonly evicted: ReadonlyArray<Resident>
+}
+
+/** By the number of the model; one is taken out when it begins. */
+type Loaders = Map<number, Loader>
 
 /** Begins with the models of a service, none of which is in memory; those that are then close with the scope. */
 export const make = Effect.fnUntraced(function*(options: Options) {
@@ -53,7 +60,7 @@ export const make = Effect.fnUntraced(function*(options: Options) {
     lookup: (id: number) => {
       const loader = loaders.get(id)
       loaders.delete(id)
-      return loader ?? Effect.fail(new Stale())
+      return loader?.load ?? Effect.fail(new Stale())
     },
     idleTimeToLive: options.timeToLive
   })
@@ -89,11 +96,15 @@ export class Models {
     return Effect.catchTag(functions, "Stale", () => this.acquire(key))
   }
 
-  /** Loads a model again: new calls use the new one once it is there, and the old one closes after its last call. */
+  /**
+   * Loads a model again: new calls use the new one once it is there, and the old one closes after its last call. One that
+   * was looked up later and is there already stays.
+   */
   reload(key: string): Effect.Effect<void, ServiceError.Reason> {
     return Effect.flatMap(this.#hold(() => this.#add(key)), (fresh) =>
       Effect.flatMap(this.#functions(fresh), () => {
         const old = this.#current.get(key)
+        if (old !== undefined && old.id > fresh.id) return Effect.void
         this.#current.set(key, fresh)
         return old === undefined ? Effect.void : RcMap.invalidate(this.#loads, old.id)
       })).pipe(
@@ -117,12 +128,24 @@ export class Models {
         return Effect.succeed(resident)
       }),
       (resident) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
           resident.calls--
+          if (resident.calls > 0) return Effect.void
+          const loader = this.#loaders.get(resident.id)
           // The only call for it was interrupted before it began to load.
-          if (resident.calls === 0 && this.#loaders.delete(resident.id)) this.#forget(resident)
+          if (loader !== undefined) {
+            this.#loaders.delete(resident.id)
+            this.#forget(resident)
+            return this.#close(loader.evicted)
+          }
+          // No call will find it: its reload was interrupted or came too late, or it was the old one of another.
+          return this.#current.get(resident.key) === resident ? Effect.void : this.#close([resident])
         })
     )
+  }
+
+  #close(residents: ReadonlyArray<Resident>): Effect.Effect<void> {
+    return Effect.forEach(residents, ({ id }) => RcMap.invalidate(this.#loads, id), { discard: true })
   }
 
   /** Waits until a model is loaded. */
@@ -156,7 +179,7 @@ export class Models {
     for (const resident of evicted) this.#forget(resident)
     const resident: Resident = { id: this.#next++, key, memory, calls: 0, counted: true, loaded: false }
     this.#held += memory
-    this.#loaders.set(resident.id, this.#load(resident, evicted))
+    this.#loaders.set(resident.id, { load: this.#load(resident, evicted), evicted })
     return resident
   }
 
@@ -174,12 +197,12 @@ export class Models {
   }
 
   /** Builds the layer of a model in the scope of the model, after those that make room for it are closed. */
-  #load(resident: Resident, evicted: ReadonlyArray<Resident>): Effect.Effect<AnyFunctions, unknown, Scope.Scope> {
+  #load(resident: Resident, evicted: ReadonlyArray<Resident>): Loader["load"] {
     const { lookup, service } = this.#options
     const load = Effect.gen({ self: this }, function*() {
       const scope = yield* Effect.scope
       yield* Scope.addFinalizer(scope, Effect.sync(() => this.#forget(resident)))
-      for (const { id } of evicted) yield* RcMap.invalidate(this.#loads, id)
+      yield* this.#close(evicted)
       // What the layer needs is in the type of the layer that it is looked up for.
       const built = yield* Layer.buildWithMemoMap(
         lookup(resident.key),
@@ -217,7 +240,7 @@ const busyRetry = Duration.seconds(1)
 
 const failed = (key: string, cause: Cause.Cause<unknown>): ServiceError.Reason | Stale => {
   const error = Cause.squash(cause)
-  if (error instanceof Stale) return error
+  if (error instanceof Stale || ServiceError.isReason(error)) return error
   return new ServiceError.Unavailable({
     detail: `${key} could not be loaded: ${error instanceof Error ? error.message : String(error)}`
   })

@@ -14,7 +14,7 @@ import * as QueueMetrics from "./queueMetrics.ts"
  * @since 0.2.0
  */
 export interface AdaptiveLimitOptions<Method extends string> {
-  /** The limit to begin with: 8, or what `min` and `max` allow. */
+  /** The limit to begin with: 8, or what `min` and `max` allow; a half of it until the first latencies are known. */
   readonly initial?: number
   /** The lowest limit: 1. */
   readonly min?: number

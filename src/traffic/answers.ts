@@ -131,13 +131,17 @@ export interface Computed {
   readonly cutShort: boolean
 }
 
-/** About how many bytes of memory a value holds. */
+/** About how many bytes of memory a value holds: for a view, all of what it is a view of. */
 const sizeOf = (value: unknown, seen = new Set<object>()): number => {
   if (typeof value === "string") return 2 * value.length
   if (typeof value !== "object" || value === null) return 8
   if (seen.has(value)) return 8
   seen.add(value)
-  if (ArrayBuffer.isView(value)) return 64 + value.byteLength
+  if (ArrayBuffer.isView(value)) {
+    const counted = seen.has(value.buffer)
+    seen.add(value.buffer)
+    return 64 + (counted ? 0 : value.buffer.byteLength)
+  }
   if (value instanceof ArrayBuffer) return 64 + value.byteLength
   const parts = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : Object.values(value)
   return parts.reduce<number>((size, part) => size + 8 + sizeOf(part, seen), 32)

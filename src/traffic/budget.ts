@@ -33,7 +33,8 @@ export type Budgeted<L extends Policy.AnyLayer, Name extends string> = L extends
 /**
  * The permits that the services with `budget` of this name share, and the queue in which their calls wait for them.
  *
- * Calls wait by `Priority` and then the first come first. The queue holds 1024 calls unless it is given.
+ * Calls wait by `Priority` and then the first come first. The queue holds 1024 calls unless it is given. Provide the same
+ * layer to all of the services: another of the same name, as in another process, has permits of its own.
  *
  * @category layers
  * @since 0.2.0

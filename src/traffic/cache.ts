@@ -29,8 +29,8 @@ export interface CacheOptions<Method extends string> {
 /**
  * Answers a call from memory where the service has answered an equal one.
  *
- * Two payloads are equal where the contract encodes them to the same values and bytes; long ones are compared by their
- * SHA-256. Equal calls at the same time share one computation, which goes on while one of them waits for it: it is
+ * Two payloads are equal where they have the same values and bytes, and for objects of classes where the contract encodes
+ * them alike; long ones are compared by their SHA-256. Equal calls at the same time share one computation, which goes on while one of them waits for it: it is
  * interrupted with the last. It runs with the trace and the deadline of the call that began it; where that deadline
  * ends, a call with a later one begins anew. A `ServiceError` and a defect are never kept.
  *

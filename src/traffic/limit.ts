@@ -57,7 +57,8 @@ export interface LimitOptions<Method extends string> {
  *
  * **Gotchas**
  *
- * In a queue whose order is `"lifo"`, calls may wait as long as newer ones come: give them a deadline.
+ * In a queue whose order is `"lifo"`, calls may wait as long as newer ones come, and by priority as long as more important
+ * ones do: give them a deadline.
  *
  * **Example** (A model that runs 8 calls at a time)
  *

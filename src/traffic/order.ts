@@ -80,16 +80,26 @@ const warned: ReadonlyArray<Order> = [
 
 /** The warnings about a policy around those that are there; throws where the order is refused. */
 export const check = (service: string, outer: Applied, inner: ReadonlyArray<Applied>): ReadonlyArray<string> => {
-  const sentences = (orders: ReadonlyArray<Order>): ReadonlyArray<string> =>
-    inner.filter((other) => other.methods.some((method) => outer.methods.includes(method))).flatMap((other) =>
-      orders.filter((order) => order.outer.includes(outer.name) && order.inner.includes(other.name)).map(({ why }) =>
-        `${service}: Traffic.${outer.name} is put around Traffic.${other.name}: ${why}. ${advice(outer, other)}`
-      )
-    )
-  const [wrong] = sentences(refused)
+  const [wrong] = sentences(refused, service, outer, inner)
   if (wrong !== undefined) throw new TypeError(wrong)
-  return sentences(warned)
+  return sentences(warned, service, outer, inner)
 }
+
+/** The warnings where it is too late to refuse an order. */
+export const warnings = (service: string, outer: Applied, inner: ReadonlyArray<Applied>): ReadonlyArray<string> =>
+  sentences([...refused, ...warned], service, outer, inner)
+
+const sentences = (
+  orders: ReadonlyArray<Order>,
+  service: string,
+  outer: Applied,
+  inner: ReadonlyArray<Applied>
+): ReadonlyArray<string> =>
+  inner.filter((other) => other.methods.some((method) => outer.methods.includes(method))).flatMap((other) =>
+    orders.filter((order) => order.outer.includes(outer.name) && order.inner.includes(other.name)).map(({ why }) =>
+      `${service}: Traffic.${outer.name} is put around Traffic.${other.name}: ${why}. ${advice(outer, other)}`
+    )
+  )
 
 const advice = (outer: Applied, inner: Applied): string =>
   outer.name === inner.name

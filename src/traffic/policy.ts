@@ -3,7 +3,8 @@ import { Effect, Layer, type Scope, Stream } from "effect"
 import type { Rpc } from "effect/rpc"
 import * as Deadlines from "../internal/deadline.ts"
 import type * as Model from "../Model.ts"
-import { type Applied, check } from "./order.ts"
+import * as Order from "./order.ts"
+import type { Applied } from "./order.ts"
 
 /**
  * A layer of any service that knows its key, as `toLayer`, `Resources.require` and `Traffic.of` give it.
@@ -82,18 +83,28 @@ export const make = (
   }
   const inner = policies(self)
   const applied: Applied = { name, methods: methods ?? [...service.methods.keys()] }
-  const warnings = check(service.key, applied, inner)
+  const seen = Order.check(service.key, applied, inner)
   const wrapped = Layer.effect(
     service,
     Effect.gen(function*() {
+      // The key of the layer is what finds the functions of its service.
+      const client = (yield* service) as Model.AnyClient
+      const hidden = policiesOf(client).filter((other) => !inner.includes(other))
+      const warnings = [...seen, ...Order.warnings(service.key, applied, hidden)]
       for (const warning of warnings) yield* Effect.logWarning(warning)
       const around = yield* build(service)
-      // The key of the layer is what finds the functions of its service.
-      return wrap(service, (yield* service) as Model.AnyClient, new Set(applied.methods), around)
+      const wrapped = wrap(service, client, new Set(applied.methods), around)
+      aroundFunctions.set(wrapped, [...hidden, ...inner, applied])
+      return wrapped
     })
   )
   return withPropertiesOf(self, Layer.provideMerge(wrapped, self), [...inner, applied])
 }
+
+/** What is around the functions of a service, also where its layer does not tell any more, as after `Layer.provide`. */
+const aroundFunctions = new WeakMap<Model.AnyClient, ReadonlyArray<Applied>>()
+
+const policiesOf = (client: Model.AnyClient): ReadonlyArray<Applied> => aroundFunctions.get(client) ?? []
 
 const wrap = (
   service: Model.Any,
@@ -110,6 +121,7 @@ const wrap = (
       ? around.stream(method, call as StreamMethod)
       : around.effect(method, call as EffectMethod)
   }
+  aroundFunctions.set(wrapped, policiesOf(client))
   return wrapped
 }
 
@@ -132,8 +144,8 @@ const withPropertiesOf = <L extends AnyLayer>(
  * @category getters
  * @since 0.2.0
  */
-export const policies = (layer: AnyLayer): ReadonlyArray<Applied> =>
-  // Only `make` puts this property on a layer.
+export const policies = (layer: Layer.Any): ReadonlyArray<Applied> =>
+  // Only policies, and what keeps them, put this property on a layer.
   (layer as { readonly policies?: ReadonlyArray<Applied> }).policies ?? []
 
 /**
@@ -170,7 +182,7 @@ export const of = <Self, Name extends string, Rpcs extends Rpc.Any, E, R>(
     // The functions keep their types: only the deadline is put around them.
     Effect.map(service, (client) => wrap(key, client as Model.AnyClient, selected, withDeadline(key)) as typeof client)
   )
-  return Object.assign(Layer.provideMerge(bounded, layer), { service })
+  return Object.assign(Layer.provideMerge(bounded, layer), { service, policies: policies(layer) })
 }
 
 const withDeadline = (service: Model.Any): Around => ({

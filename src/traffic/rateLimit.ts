@@ -16,8 +16,8 @@ export interface RateLimitOptions<Method extends string> {
   readonly limit: number
   readonly window: Duration.Input
   /**
-   * `"token-bucket"`, unless it is given: `limit` calls at once, and then as many as the rate allows. `"fixed-window"`
-   * counts them for the length of the window.
+   * `"token-bucket"`, unless it is given: `limit` calls at once, and then one more each time that the rate allows one.
+   * `"fixed-window"`: up to `limit` calls, and then as many again when the time is over that the rate gives them.
    */
   readonly algorithm?: "token-bucket" | "fixed-window"
   /** Where the calls are counted: in the layer, unless it is given. A store in Redis counts those of all replicas. */
@@ -27,9 +27,9 @@ export interface RateLimitOptions<Method extends string> {
 }
 
 /**
- * Lets in at most `limit` calls within `window`, and refuses others at once with `Overloaded`.
+ * Lets in `limit` calls in each `window`, and refuses others at once with `Overloaded`.
  *
- * `retryAfter` is when the next call is let in. The counting is Effect's `RateLimiter`. Where its store cannot be
+ * This is a rate: as many calls may come at once as were saved up before. `retryAfter` is when the next call is let in. The counting is Effect's `RateLimiter`. Where its store cannot be
  * reached, the calls are `Unavailable`.
  *
  * @category policies

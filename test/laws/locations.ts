@@ -94,23 +94,31 @@ export function listening(onConnection: (socket: Net.Socket) => void): Effect.Ef
   ).pipe(Effect.map(({ port }) => port))
 }
 
+/** A replica that is killed ends with the calls that it has. */
+const killed = { drainTimeout: 0 }
+
 const twoSocketServers = (probe: Socket.Address, relay: Socket.Address) => {
   const addressOf = (context: Context.Context<Socket.Server>) => Context.get(context, Socket.Server).address
   return twoServers({
     serveProbe: restartable(
-      (at = probe) => Layer.provide(Socket.layerServer([Laws.Probe], at), Laws.layerProbe()),
+      (at = probe) => Layer.provide(Socket.layerServer([Laws.Probe], at, killed), Laws.layerProbe()),
       addressOf
     ),
     serveRelay: (probe) =>
       restartable(
-        (at = relay) => Layer.provide(Socket.layerServer([Laws.Relay], at), Layer.provide(Laws.layerRelay, probe)),
+        (at = relay) =>
+          Layer.provide(Socket.layerServer([Laws.Relay], at, killed), Layer.provide(Laws.layerRelay, probe)),
         addressOf
       ),
     connectTo: connectSocket
   })
 }
 
-const connectSocket = (address: Socket.Address): Laws.Connect => (service) => Socket.layerClient(service, address)
+const connectSocket = (address: Socket.Address, options?: Socket.ClientOptions): Laws.Connect => (service) =>
+  Socket.layerClient(service, address, options)
+
+/** An address where nobody listens stays so: no need to wait for long. */
+const soon = { connectTimeout: "500 millis" } as const
 
 const maxFrame = 64 * 1024 * 1024
 
@@ -123,7 +131,7 @@ export const unixSocket: Location = Effect.gen(function*() {
     ...places,
     name: "unix socket",
     maxPayload: maxFrame,
-    refusing: connectSocket(address("nobody")),
+    refusing: connectSocket(address("nobody"), soon),
     without: { silent: "the kernel takes connections to a unix socket only while its server lives" }
   }
 })
@@ -135,8 +143,8 @@ export const tcp: Location = Effect.gen(function*() {
     ...places,
     name: "TCP",
     maxPayload: maxFrame,
-    refusing: connectSocket({ port: yield* freePort }),
-    silent: connectSocket({ port: yield* listening(() => undefined) })
+    refusing: connectSocket({ port: yield* freePort }, soon),
+    silent: connectSocket({ port: yield* listening(() => undefined) }, soon)
   }
 })
 

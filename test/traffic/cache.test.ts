@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deadline, Model, ServiceError, Tensor, Traffic } from "chorale"
-import { Context, Effect, Fiber, Layer, Schema } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Schema } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 import { type Behaviour, makeWork, outcome, Refused, start, tagOf, Work } from "./work.ts"
@@ -138,6 +138,27 @@ describe("Traffic.cache", () => {
       assert.strictEqual(computed, 2)
     }))
 
+  it.effect("counts all the memory that an answer keeps from being freed", () =>
+    Effect.gen(function*() {
+      let computed = 0
+      const layer = Embedder.toLayer({
+        embed: ({ image: { data } }) =>
+          Effect.sync(() => {
+            computed++
+            return Tensor.make("float32", [1], new Float32Array(data[0] ?? 0).subarray(0, 1))
+          })
+      }).pipe(Traffic.cache({ methods: ["embed"], capacity: 10_000, timeToLive: 1000 }))
+      const embedder = Context.get(yield* Layer.build(layer), Embedder)
+      const embed = (floats: number) =>
+        embedder.embed({ image: Tensor.make("float32", [1], Float32Array.of(floats)), options: {} })
+      yield* embed(2000)
+      yield* embed(2000)
+      assert.strictEqual(computed, 1)
+      yield* embed(3000)
+      yield* embed(3000)
+      assert.strictEqual(computed, 3)
+    }))
+
   it.effect("does not keep an answer that is larger than its memory", () =>
     withCache(
       Effect.fnUntraced(function*(call, seen) {
@@ -205,6 +226,45 @@ describe("Traffic.cache", () => {
       yield* embedder.embed({ image: image(1, 4), options })
       yield* embedder.embed({ image: image(1, 3), options })
       assert.strictEqual(computed, 2 + different.length)
+    }))
+
+  it.effect("tells apart what a contract encodes alike, and knows objects of classes by what it encodes", () =>
+    Effect.gen(function*() {
+      class Point extends Schema.Class<Point>("test/Point")({ x: Schema.Finite }) {}
+      class Mixed extends Model.Service<Mixed>()("test/Mixed", [
+        Rpc.make("either", {
+          payload: { value: Schema.Union([Schema.String, Schema.Number, Schema.BigInt, Schema.Date]) },
+          success: Schema.Int
+        }),
+        Rpc.make("any", { payload: { value: Schema.Unknown }, success: Schema.Int }),
+        Rpc.make("at", {
+          payload: { point: Point, within: Schema.Duration, names: Schema.ReadonlySet(Schema.String) },
+          success: Schema.Int
+        })
+      ]) {}
+      let computed = 0
+      const compute = () => Effect.sync(() => ++computed)
+      const layer = Mixed.toLayer({ either: compute, any: compute, at: compute }).pipe(
+        Traffic.cache({ methods: ["either", "any", "at"], capacity: "1 MiB", timeToLive: 1000 })
+      )
+      const mixed = Context.get(yield* Layer.build(layer), Mixed)
+      const alike = [NaN, "NaN", 1n, "1", 1, new Date(0), "1970-01-01T00:00:00.000Z", "Date(0)", -0, 0]
+      for (let round = 0; round < 2; round++) for (const value of alike) yield* mixed.either({ value })
+      assert.strictEqual(computed, alike.length)
+
+      const unknown = [new Date(1), new Date(2), new Map([[1, 2]]), new Map(), new Set(), {}, 1n, null, undefined, [
+        0,
+        0
+      ]]
+      for (let round = 0; round < 2; round++) for (const value of unknown) yield* mixed.any({ value })
+      assert.strictEqual(computed, alike.length + unknown.length)
+
+      const at = (x: number, within: number, ...names: ReadonlyArray<string>) =>
+        mixed.at({ point: new Point({ x }), within: Duration.millis(within), names: new Set(names) })
+      const first = yield* at(1, 2, "a")
+      assert.strictEqual(yield* at(1, 2, "a"), first)
+      const others = [yield* at(2, 2, "a"), yield* at(1, 3, "a"), yield* at(1, 2, "b"), yield* at(1, 2)]
+      assert.strictEqual(new Set([first, ...others]).size, 5)
     }))
 
   it.effect("refuses a payload that does not fit as a call without it does", () =>

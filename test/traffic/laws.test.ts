@@ -1,48 +1,41 @@
-/** The laws of a location, with policies in front of services here and over a unix socket. */
-import { type Model, Residency, Traffic } from "chorale"
-import type { Laws } from "chorale/testing"
-import { Effect, Layer } from "effect"
-import type { Rpc } from "effect/rpc"
+/** The laws of a location, with each policy in front of services over a unix socket. */
+import { Residency, Traffic } from "chorale"
+import { Effect, Layer, Schedule } from "effect"
 import { holdToLaws } from "../laws/holdToLaws.ts"
-import { local, type Location, unixSocket } from "../laws/locations.ts"
+import { unixSocket } from "../laws/locations.ts"
+import { behind, cache, leftOut, type Put } from "./behind.ts"
 
-type Put = <Self>(layer: Model.ServiceLayer<Self, never, never>) => Layer.Layer<Self>
-
-/** A deadline is left out: it is what a handler must not see where its caller has none. */
-const stacks: ReadonlyArray<[name: string, put: Put]> = [
-  [
-    "limit, circuit breaker, rate limit and retry",
-    (layer) =>
-      layer.pipe(
-        Traffic.limit({ concurrency: 256, queue: 64 }),
-        Traffic.circuitBreaker({ trip: 1000 }),
-        Traffic.rateLimit({ limit: 100_000, window: "1 second" }),
-        Traffic.retry({ times: 0 })
-      )
-  ],
+const policies: ReadonlyArray<[name: string, put: Put, leftOut?: Readonly<Record<string, string>>]> = [
+  ["limit", (layer) => layer.pipe(Traffic.limit({ concurrency: 64, queue: 64 }))],
+  ["adaptiveLimit", (layer) => layer.pipe(Traffic.adaptiveLimit({ initial: 128, min: 64 }))],
   [
     "budget",
-    (layer) => layer.pipe(Traffic.budget("cores"), Layer.provide(Traffic.layerBudget("cores", { permits: 256 })))
+    (layer) => layer.pipe(Traffic.budget("cores"), Layer.provide(Traffic.layerBudget("cores", { permits: 64 })))
   ],
+  ["deadline", (layer) => layer.pipe(Traffic.deadline("1 minute")), leftOut.deadline],
+  ["retry", (layer) => layer.pipe(Traffic.retry({ times: 1 })), leftOut.retry],
+  ["circuitBreaker", (layer) => layer.pipe(Traffic.circuitBreaker())],
+  ["cache", (layer, service) => layer.pipe(cache(service))],
+  ["rateLimit", (layer) => layer.pipe(Traffic.rateLimit({ limit: 100_000, window: "1 second" }))],
+  ["idle release", (layer) => layer.pipe(Residency.idle({ timeToLive: 50 }))],
   [
-    "idle release and adaptive limit",
-    (layer) =>
-      layer.pipe(
-        Residency.idle({ timeToLive: "1 minute" }),
-        Traffic.adaptiveLimit({ initial: 256, min: 128 })
+    "many models, the one in use swapped ten times a second,",
+    (layer, service) =>
+      Residency.reload(service, "used").pipe(
+        Effect.repeat(Schedule.spaced(100)),
+        Effect.orDie,
+        Effect.forkScoped,
+        Layer.effectDiscard,
+        Layer.provideMerge(Residency.keyed(service, {
+          key: () => "used",
+          lookup: () => Layer.fresh(layer),
+          memory: () => 1,
+          capacity: 1000
+        }))
       )
   ]
 ]
 
-const behind = (location: Location, put: Put): Location =>
-  Effect.map(location, (place) => {
-    const connect: Laws.Connect = <Self, Name extends string, Rpcs extends Rpc.Any>(
-      service: Model.ServiceClass<Self, Name, Rpcs>
-    ) => put(Traffic.of(service, Layer.orDie(place.connect(service))))
-    return { ...place, connect }
-  })
-
-for (const [name, put] of stacks) {
-  holdToLaws(`${name} before a service in this process`, behind(local, put))
-  holdToLaws(`${name} before a service over a unix socket`, behind(unixSocket, put))
+for (const [name, put, left] of policies) {
+  holdToLaws(`${name} before a service over a unix socket`, behind(unixSocket, put), left)
 }

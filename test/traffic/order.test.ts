@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Resources, Traffic } from "chorale"
-import { Effect, Layer, Logger } from "effect"
-import { makeWork, type Work } from "./work.ts"
+import { Context, Effect, Layer, Logger } from "effect"
+import { makeWork, Work } from "./work.ts"
 
 const policies = {
   limit: Traffic.limit({ concurrency: 1 }),
@@ -90,6 +90,29 @@ describe("the order of policies", () => {
         "retry",
         "deadline",
         "cache"
+      ])
+    }))
+
+  it("is known of a layer that is given to Traffic.of", () => {
+    const layer = Traffic.of(Work, makeWork().layer.pipe(policies.cache))
+    assert.throws(() => layer.pipe(policies.limit), "Traffic.limit is put around Traffic.cache")
+  })
+
+  it.effect("is warned of when a layer is built that did not tell what is inside", () =>
+    Effect.gen(function*() {
+      class Scale extends Context.Service<Scale, number>()("test/Scale") {}
+      const scale = Layer.succeed(Scale, 2)
+      const hide = (layer: ReturnType<typeof makeWork>["layer"]) =>
+        Traffic.of(Work, Layer.effectDiscard(Scale).pipe(Layer.provideMerge(layer), Layer.provide(scale)))
+      const cached = hide(makeWork().layer.pipe(policies.cache, policies.deadline))
+      const logged = yield* warnings(hide(hide(cached.pipe(policies.retry))).pipe(policies.limit))
+      assert.deepStrictEqual(
+        logged.map((warning) => /^test\/Work: (Traffic\.\w+ is put around Traffic\.\w+): /.exec(warning)?.[1]),
+        ["cache", "deadline", "retry"].map((inner) => `Traffic.limit is put around Traffic.${inner}`)
+      )
+      assert.deepStrictEqual(yield* warnings(hide(cached).pipe(policies.rateLimit, policies.retry)), [
+        "test/Work: Traffic.rateLimit is put around Traffic.cache: answers from the cache use up the rate. " +
+        "Apply Traffic.rateLimit first and Traffic.cache after it."
       ])
     }))
 

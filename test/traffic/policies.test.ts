@@ -216,6 +216,40 @@ describe("Traffic.rateLimit", () => {
       assert.strictEqual(tagOf(yield* Effect.flip(call)), "Overloaded")
     }))
 
+  it.effect("with a fixed window lets in as many calls again exactly when it is over", () =>
+    Effect.gen(function*() {
+      const limited = makeWork().layer.pipe(Traffic.rateLimit({ limit: 2, window: 1000, algorithm: "fixed-window" }))
+      const call = Context.get(yield* Layer.build(limited), Work).run({ id: 1, millis: 0 })
+      yield* call
+      yield* call
+      assert.strictEqual(retryAfter(yield* Effect.flip(call)), 1000)
+      yield* TestClock.adjust(999)
+      assert.strictEqual(retryAfter(yield* Effect.flip(call)), 1)
+      yield* TestClock.adjust(1)
+      yield* call
+      yield* call
+      assert.strictEqual(tagOf(yield* Effect.flip(call)), "Overloaded")
+    }))
+
+  it.effect("makes calls Unavailable while their rate cannot be counted, and says why", () =>
+    Effect.gen(function*() {
+      const lost = Effect.fail(
+        new RateLimiter.RateLimiterError({ reason: new RateLimiter.RateLimitStoreError({ message: "no connection" }) })
+      )
+      const store = Layer.succeed(RateLimiter.RateLimiterStore, {
+        fixedWindow: () => lost,
+        tokenBucket: () => lost,
+        adaptiveConsume: () => lost,
+        adaptiveFeedback: () => lost
+      })
+      const { layer, seen } = makeWork()
+      const context = yield* Layer.build(layer.pipe(Traffic.rateLimit({ limit: 2, window: 1000, store })))
+      const error = yield* Effect.flip(Context.get(context, Work).run({ id: 1, millis: 0 }))
+      assert.strictEqual(tagOf(error), "Unavailable")
+      assert.include(error.message, "its rate could not be counted: no connection")
+      assert.deepStrictEqual(seen.started, [])
+    }))
+
   it.effect("keeps two rates for the same methods in one store", () =>
     Effect.gen(function*() {
       const store = Layer.succeedContext(yield* Layer.build(RateLimiter.layerStoreMemory))

@@ -3,67 +3,11 @@
  * generated schedules in all.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deadline, Traffic } from "chorale"
-import { Effect, Exit, type Fiber, Layer, Scheduler, Schema, Scope, Stream } from "effect"
+import { Traffic } from "chorale"
+import { Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { callOf, play, runs, steps } from "./schedule.ts"
 import { makeWork, outcome, settle, start, Work } from "./work.ts"
-
-const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
-
-/** A call begins, one of those begun is interrupted, or time passes. */
-const Step = Schema.Union([
-  Schema.Struct({
-    _tag: Schema.tag("Call"),
-    millis: between(0, 30),
-    deadline: between(0, 60),
-    priority: between(0, 2),
-    kind: between(0, 5)
-  }),
-  Schema.Struct({ _tag: Schema.tag("Interrupt"), which: between(0, 20) }),
-  Schema.Struct({ _tag: Schema.tag("Wait"), millis: between(0, 20) })
-])
-type Step = typeof Step.Type
-
-const steps = Schema.Array(Step).check(Schema.isMinLength(6), Schema.isMaxLength(24))
-
-const play = Effect.fnUntraced(function*(
-  steps: ReadonlyArray<Step>,
-  call: (id: number, step: Step & { readonly _tag: "Call" }) => Effect.Effect<unknown, unknown>
-) {
-  const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
-  const interrupted = new Set<number>()
-  // In two thirds of the runs fibers take turns after a few of their steps, where else they go on until they wait.
-  const turns = [5, 9, 2048][steps.length % 3] ?? 2048
-  for (const step of steps) {
-    switch (step._tag) {
-      case "Call": {
-        const bounded = step.deadline > 40
-          ? call(fibers.length, step)
-          : Deadline.within(call(fibers.length, step), step.deadline)
-        fibers.push(
-          yield* start(bounded.pipe(
-            Effect.provideService(Traffic.Priority, step.priority),
-            Effect.provideService(Scheduler.MaxOpsBeforeYield, turns)
-          ))
-        )
-        break
-      }
-      case "Interrupt": {
-        // Not waited for, so that what comes next meets a call that is leaving.
-        if (fibers[step.which] !== undefined && outcome(fibers[step.which]!) === "waits") interrupted.add(step.which)
-        fibers[step.which]?.interruptUnsafe()
-        break
-      }
-      case "Wait":
-        yield* TestClock.adjust(step.millis)
-    }
-  }
-  // Fibers that take turns need more of them than one step of the clock gives.
-  for (let round = 0; round < 100 && (round < 2 || fibers.some((fiber) => outcome(fiber) === "waits")); round++) {
-    yield* TestClock.adjust(1000)
-  }
-  return { outcomes: fibers.map(outcome), interrupted }
-})
 
 const expected = new Set(["answered", "Overloaded", "DeadlineExceeded", "Interrupt"])
 
@@ -81,13 +25,6 @@ const check = (
   assert.strictEqual(new Set(seen.started).size, seen.started.length)
   assert.strictEqual(seen.running, 0)
 }
-
-const runs = (count: number) => ({ arbitrary: { runs: count }, timeout: 60_000 })
-
-/** A call of either kind. */
-const callOf =
-  (work: Work["Service"]) => (id: number, { kind, millis }: { readonly kind: number; readonly millis: number }) =>
-    kind === 0 ? Stream.runDrain(work.items({ id, millis, count: 2 })) : work.run({ id, millis })
 
 describe("any schedule of calls", () => {
   for (const order of ["fifo", "lifo", "priority"] as const) {

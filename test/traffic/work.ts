@@ -47,11 +47,10 @@ export const makeWork = (behaviour: Behaviour = takesItsTime) => {
   const other = (call: { readonly id: number; readonly millis: number }) =>
     Effect.catchTag(run(call), "Refused", (error) => Effect.die(error))
   const items = ({ count, id, millis }: { readonly id: number; readonly millis: number; readonly count: number }) =>
-    Stream.fromEffect(begin(id)).pipe(
-      Stream.flatMap(() => Stream.range(1, count)),
-      Stream.mapEffect((item) => Effect.as(Effect.sleep(millis), item)),
-      Stream.onExit(end(id))
-    )
+    Stream.unwrap(Effect.as(
+      Effect.acquireRelease(begin(id), (_, exit) => end(id)(exit)),
+      Stream.mapEffect(Stream.range(1, count), (item) => Effect.as(Effect.sleep(millis), item))
+    ))
   const layer = Work.toLayer({ run, other, items })
   return { layer, seen }
 }

@@ -14,6 +14,11 @@ export interface Options<Item, C, B, E, R> {
   readonly onEnd: (run: RunOf<Item, B, E>, how: Ended) => void
 }
 
+/** There is no output any more: each half of the run has given its own. */
+const handedOut: unique symbol = Symbol("chorale/Batch/handedOut")
+
+type HandedOut = typeof handedOut
+
 type EntryOf<Item, B, E> = Entry<Item, Success<B>, E | Failure<B>>
 type RunOf<Item, B, E> = Run<Item, Success<B>, E | Failure<B>>
 
@@ -27,15 +32,15 @@ export const make = <Item, C, B, E, R>(
   const context = Context.add(services, Deadline.Current, undefined)
   const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
 
-  const runEntries = (entries: ReadonlyArray<AnEntry>): Effect.Effect<C | undefined, E, R> => {
+  const runEntries = (entries: ReadonlyArray<AnEntry>): Effect.Effect<C | HandedOut, E, R> => {
     const items = entries.map(({ item }) => item)
-    return Array.isReadonlyArrayNonEmpty(items) ? runItems(items) : Effect.undefined
+    return Array.isReadonlyArrayNonEmpty(items) ? runItems(items) : Effect.succeed(handedOut)
   }
 
-  const answer = (entries: ReadonlyArray<AnEntry>, exit: Exit.Exit<C | undefined, E>): void => {
+  const answer = (entries: ReadonlyArray<AnEntry>, exit: Exit.Exit<C | HandedOut, E>): void => {
     if (Exit.isFailure(exit)) return answerAll(entries, Exit.failCause(exit.cause))
     const items = entries.map(({ item }) => item)
-    if (exit.value === undefined || !Array.isReadonlyArrayNonEmpty(items)) return
+    if (exit.value === handedOut || !Array.isReadonlyArrayNonEmpty(items)) return
     let results: ReadonlyArray<B>
     try {
       results = finish(exit.value, items)
@@ -62,12 +67,11 @@ export const make = <Item, C, B, E, R>(
       { discard: true }
     )
 
-  /** Gives the output that is still to be handed out: nothing when that was done on the way. */
-  const carryOut = (entries: ReadonlyArray<AnEntry>): Effect.Effect<C | undefined, E, R> =>
+  const carryOut = (entries: ReadonlyArray<AnEntry>): Effect.Effect<C | HandedOut, E, R> =>
     isolate
       ? Effect.flatMap(
         Effect.exit(Effect.suspend(() => runEntries(entries))),
-        (exit) => canIsolate(entries, exit) ? Effect.as(halves(entries), undefined) : exit
+        (exit) => canIsolate(entries, exit) ? Effect.as(halves(entries), handedOut) : exit
       )
       : runEntries(entries)
 
@@ -102,7 +106,7 @@ const canIsolate = (entries: ReadonlyArray<unknown>, exit: Exit.Exit<unknown, un
 
 const howItEnded = (exit: Exit.Exit<unknown, unknown>): Ended => {
   if (Exit.isFailure(exit)) return Exit.hasInterrupts(exit) ? "stopped" : "failed"
-  return exit.value === undefined ? "failed" : "succeeded"
+  return exit.value === handedOut ? "failed" : "succeeded"
 }
 
 const answerAll = <Item, A, E>(entries: ReadonlyArray<Entry<Item, A, E>>, exit: Exit.Exit<never, E>): void => {

@@ -18,8 +18,11 @@ interface Held {
 /** Less than that is no time that a timer can tell. */
 const least = 0.01
 
-/** The part of the expected time, and the milliseconds, that a run with a deadline is begun earlier to be done by then. */
-const margin = { part: 0.1, millis: 1 }
+/**
+ * How much earlier a run with a deadline is begun to be done by then: a part of the expected time, some milliseconds, and
+ * a part of the time that the call had left when it came, for its answer may have a hop to go.
+ */
+const margin = { ofRun: 0.1, millis: 1, ofCall: 0.05 }
 
 /** The milliseconds until the first of them must run; 0 when there are enough, or while nobody knows what a run takes. */
 export const remaining = (
@@ -36,13 +39,15 @@ export const remaining = (
     items++
     cost += held.cost
     end = Math.min(end, held.arrived + maxDelay)
-    if (held.deadline !== undefined) tightest = Math.min(tightest, held.deadline.at)
+    if (held.deadline === undefined) continue
+    const { at } = held.deadline
+    tightest = Math.min(tightest, at - (at - held.arrived) * margin.ofCall)
   }
   if (items >= minSize) return 0
   if (tightest < Infinity) {
     const expected = predict(cost)
     if (expected === undefined) return 0
-    end = Math.min(end, tightest - expected * (1 + margin.part) - margin.millis)
+    end = Math.min(end, tightest - expected * (1 + margin.ofRun) - margin.millis)
   }
   return end - now < least ? 0 : end - now
 }

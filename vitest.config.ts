@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const conditions = ["@chorale/source"]
@@ -9,6 +10,8 @@ export default defineConfig({
     pool: "forks",
     execArgv: conditions.map((condition) => `--conditions=${condition}`),
     include: ["test/**/*.test.ts"],
+    // Many tests wait for other processes: one more at a time than there are cores keeps those busy.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 30_000,
     coverage: { provider: "v8", include: ["src/**"] }
   }

@@ -117,7 +117,8 @@ describe("a call", () => {
       const [after] = yield* Effect.timed(session.run(short))
       assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(running)))
       assert.isBelow(Duration.toMillis(leaving), Duration.toMillis(alone) / 2)
-      assert.isAbove(Duration.toMillis(after), Duration.toMillis(alone) / 10)
+      // However busy the machine is, a run takes no less than its products.
+      assert.isAbove(Duration.toMillis(after), 50)
     }))
 
   it.live("whose tensors were detached while it waited is refused", () =>

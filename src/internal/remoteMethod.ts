@@ -109,11 +109,13 @@ const edgeOf = (service: string, method: Definition, { call, codecFor, toReason 
       Effect.mapErrorEager(decodeValue(encoded), misfit),
     /** What the call fails with, given what the RPC client failed with. */
     toError,
-    /** The RPC server answers a method that it does not have with this defect. */
-    noMethod: (defect: unknown): Effect.Effect<never, Failure> =>
-      defect === unknownTag || defect instanceof Error && defect.message === unknownTag
+    /** The RPC server answers a method that it does not have with a defect. */
+    noAnswer: (cause: Cause.Cause<unknown>): Effect.Effect<never, unknown> => {
+      const defect = cause.reasons.find(Cause.isDieReason)?.defect
+      return defect === unknownTag || defect instanceof Error && defect.message === unknownTag
         ? Effect.fail(fail(new ServiceError.ContractMismatch({ detail: "the replica has no such method" })))
-        : Effect.die(defect),
+        : Effect.failCause(cause)
+    },
     deadlines: { effect: Deadlines.forEffect(service, method.name), stream: Deadlines.forStream(service, method.name) }
   }
 }
@@ -139,30 +141,31 @@ const effectMethod = (edge: Edge, call: UnaryClient.Call) => {
     fiber: AnyFiber,
     encoded: unknown,
     span: Tracer.Span | undefined,
+    receive: (answer: unknown) => Effect.Effect<unknown, unknown>,
     tries = 1
   ): Effect.Effect<unknown, unknown> =>
-    Effect.catch(
-      call(edge.tag, encoded, edge.headers(fiber, span)),
-      (error) =>
-        ContractMatch.isDiffers(error) && tries < maxTries
-          ? Effect.flatMap(edge.agree(error), () => request(fiber, encoded, span, tries + 1))
+    Effect.matchCauseEffect(call(edge.tag, encoded, edge.headers(fiber, span)), {
+      onSuccess: receive,
+      onFailure: (cause) => {
+        const error = cause.reasons.find(Cause.isFailReason)?.error
+        if (error === undefined) return edge.noAnswer(cause)
+        return ContractMatch.isDiffers(error) && tries < maxTries
+          ? Effect.flatMap(edge.agree(error), () => request(fiber, encoded, span, receive, tries + 1))
           : Effect.flatMap(edge.toError(error), Effect.fail)
-    )
+      }
+    })
+  const decode = (answer: unknown) => edge.decodeValue(Answer.isAnswer(answer) ? answer.value : answer)
+  const decodeIn = (stages: Stages) => (answer: unknown) => {
+    stages.answered(answer)
+    return Effect.tap(decode(answer), () => Effect.sync(() => stages.decoded()))
+  }
   const send = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) => {
     const stages = span?.sampled === true ? new Stages(span) : undefined
-    const answer = Effect.flatMapEager(edge.prepare(payload), ({ encoded, sending }) => {
+    return Effect.flatMapEager(edge.prepare(payload), ({ encoded, sending }) => {
       stages?.sent()
-      const answer = request(fiber, encoded, span)
+      const answer = request(fiber, encoded, span, stages === undefined ? decode : decodeIn(stages))
       return sending === undefined ? answer : Effect.raceFirst(answer, sending)
     })
-    return answer.pipe(
-      Effect.flatMap((answer) => {
-        stages?.answered(answer)
-        const value = edge.decodeValue(Answer.isAnswer(answer) ? answer.value : answer)
-        return stages === undefined ? value : Effect.tap(value, () => Effect.sync(() => stages.decoded()))
-      }),
-      Effect.catchDefect(edge.noMethod)
-    )
   }
   const run = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) =>
     Effect.onExitPrimitive(edge.deadlines.effect(fiber, send(fiber, payload, span)), edge.begin(fiber))
@@ -184,10 +187,7 @@ const streamMethod = (edge: Edge, call: RpcCall) => {
           ? Stream.unwrap(Effect.map(edge.agree(error), () => receive(fiber, encoded, tries + 1)))
           : Stream.fromEffect(Effect.flatMap(edge.toError(error), Effect.fail))
       ),
-      Stream.catchCause((cause) => {
-        const defect = Cause.hasDies(cause) ? Cause.squash(cause) : undefined
-        return defect === undefined ? Stream.failCause(cause) : Stream.fromEffect(edge.noMethod(defect))
-      })
+      Stream.catchCause((cause) => Stream.fromEffect(edge.noAnswer(cause)))
     )
   const run = (fiber: AnyFiber, payload: unknown): Stream.Stream<unknown, unknown> => {
     const end = edge.begin(fiber)

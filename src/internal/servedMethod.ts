@@ -74,11 +74,9 @@ const effectHandler = (
     ? handler
     : (payload: unknown) => Effect.scoped(Effect.flatMap(arrive(payload), handler))
   const fail = (error: unknown) => Effect.flatMap(edge.encodeError(error), Effect.fail)
+  const toAnswer = (value: unknown) => Effect.mapEager(edge.encodeValue(value), answerOf)
   const answer = (payload: unknown): Effect.Effect<Answer, unknown> =>
-    Effect.flatMap(
-      Effect.flatMapEager(edge.decode(payload), run),
-      (value) => Effect.mapEager(edge.encodeValue(value), toAnswer)
-    )
+    Effect.matchEffect(Effect.flatMapEager(edge.decode(payload), run), { onSuccess: toAnswer, onFailure: fail })
   const answerTimed = (payload: unknown): Effect.Effect<Answer, unknown> =>
     Effect.suspend(() => {
       const start = performance.now()
@@ -108,7 +106,7 @@ const effectHandler = (
       const differs = edge.differs(carried.fingerprint)
       if (differs !== undefined) return Effect.fail(differs)
       const context = CallHeaders.read(fiber, carried, fiber.context)
-      const answered = Effect.catch(isTraced(context) ? answerTimed(payload) : answer(payload), fail)
+      const answered = isTraced(context) ? Effect.catch(answerTimed(payload), fail) : answer(payload)
       return context === fiber.context ? answered : Effect.updateContext(answered, () => context)
     })
 }
@@ -116,7 +114,7 @@ const effectHandler = (
 /** Milliseconds to the microsecond: more digits take longer to write than what they tell. */
 const micros = (millis: number): number => Math.round(millis * 1000) / 1000
 
-const toAnswer = (value: unknown): Answer => ({ value })
+const answerOf = (value: unknown): Answer => ({ value })
 
 const isTraced = (context: Context.Context<never>): boolean =>
   Context.getOrUndefined(context, Tracer.ParentSpan)?.sampled === true

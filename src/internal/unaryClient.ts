@@ -6,7 +6,7 @@
  * answer resumes that: on a socket, where a call is otherwise a few microseconds of system calls, this is half its cost.
  */
 import { Effect, Exit, Schema, type Scope } from "effect"
-import { RpcClient, type RpcClientError, type RpcMessage } from "effect/rpc"
+import { RpcClient, type RpcMessage } from "effect/rpc"
 
 /** Sends a request by its tag, with a payload that is encoded; gives the result as it travels. */
 export type Call = (
@@ -64,10 +64,13 @@ export const make: Effect.Effect<Call, never, RpcClient.Protocol | Scope.Scope> 
   const answerOf = (exit: RpcMessage.ResponseExitEncoded["exit"]): Answer =>
     exit?._tag === "Success" ? Exit.succeed(exit.value) : Effect.flatten(Effect.orDie(decodeExit(exit)))
 
-  const leave = (id: number): Effect.Effect<void> | undefined =>
-    waiting.delete(id)
-      ? Effect.ignore(Effect.timeout(send(clientId, { _tag: "Interrupt", requestId: id }), "1 second"))
-      : undefined
+  /** What is to be done when the caller of a call that was sent has gone. */
+  const leave = (id: number): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      waiting.delete(id)
+        ? Effect.ignore(Effect.timeout(send(clientId, { _tag: "Interrupt", requestId: id }), "1 second"))
+        : Effect.void
+    )
 
   yield* Effect.forkScoped(run(clientId, receive), { startImmediately: true })
   yield* Effect.addFinalizer(() =>
@@ -77,22 +80,41 @@ export const make: Effect.Effect<Call, never, RpcClient.Protocol | Scope.Scope> 
     })
   )
 
+  /** Sends a call where that takes time, such as until there is a connection. */
+  const sendLater = (id: number, call: Waiting, sending: ReturnType<typeof send>) => {
+    const answered = Effect.callback<unknown, unknown>((resume) => {
+      if (call.answer === undefined) call.resume = resume
+      else resume(call.answer)
+    })
+    return Effect.onExitPrimitive(
+      Effect.suspend((): Effect.Effect<unknown, unknown> => {
+        if (call.answer === undefined) waiting.set(id, call)
+        return Effect.flatMap(sending, () => answered)
+      }),
+      (exit) => Exit.isSuccess(exit) ? undefined : leave(id)
+    )
+  }
+
   return (tag, payload, headers) =>
-    Effect.suspend((): Effect.Effect<unknown, RpcClientError.RpcClientError> => {
-      if (isClosed) return Effect.interrupt
+    Effect.callback<unknown, unknown>((resume) => {
+      if (isClosed) return resume(Effect.interrupt)
       const id = nextId()
       const call: Waiting = { answer: undefined, resume: undefined }
       waiting.set(id, call)
-      const answer = Effect.callback<unknown, unknown>((resume) => {
-        if (call.answer === undefined) call.resume = resume
-        else resume(call.answer)
-      })
-      // What the answer fails with has no type; what `send` fails with has one.
-      const answered = answer as Effect.Effect<unknown, RpcClientError.RpcClientError>
-      return Effect.onExitPrimitive(
-        Effect.flatMap(send(clientId, { _tag: "Request", id, tag, payload, headers }), () => answered),
-        (exit) => Exit.isSuccess(exit) ? undefined : leave(id)
-      )
+      let sending: ReturnType<typeof send>
+      try {
+        sending = send(clientId, { _tag: "Request", id, tag, payload, headers })
+      } catch (defect) {
+        waiting.delete(id)
+        return resume(Effect.die(defect))
+      }
+      if (call.answer !== undefined) return resume(call.answer)
+      if (Exit.isExit(sending) && Exit.isSuccess(sending)) {
+        call.resume = resume
+        return leave(id)
+      }
+      waiting.delete(id)
+      resume(sendLater(id, call, sending))
     })
 })
 

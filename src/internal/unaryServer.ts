@@ -42,24 +42,30 @@ export const make = Effect.fnUntraced(function*(protocol: Protocol, handlers: Re
   const clients = new Map<number, Client>()
   let isClosed = false
 
-  const send = (clientId: number, requestId: string | number, exit: Exit.Exit<unknown, unknown>) =>
-    Exit.isSuccess(exit)
-      ? protocol.send(clientId, { _tag: "Exit", requestId, exit: { _tag: "Success", value: exit.value } })
-      : Effect.flatMap(Effect.orDie(encodeExit(exit)), (encoded) =>
-        protocol.send(clientId, {
-          _tag: "Exit",
-          requestId,
-          // An exit of any values is encoded as a message has it.
-          exit: encoded as RpcMessage.ResponseExitEncoded["exit"]
-        }))
+  const sendFailure = (clientId: number, requestId: string | number, exit: Exit.Exit<unknown, unknown>) =>
+    Effect.flatMap(Effect.orDie(encodeExit(exit)), (encoded) =>
+      protocol.send(clientId, {
+        _tag: "Exit",
+        requestId,
+        // An exit of any values is encoded as a message has it.
+        exit: encoded as RpcMessage.ResponseExitEncoded["exit"]
+      }))
 
+  /** Sends the answer, at once where the protocol does. One that cannot be sent is a defect of its call alone. */
   const answer = (clientId: number, requestId: string | number, exit: Exit.Exit<unknown, unknown>) => {
-    // An answer that cannot be sent is a defect of its call alone.
-    const sent = Effect.catchCause(
-      send(clientId, requestId, exit),
-      (cause) => send(clientId, requestId, Exit.die(Cause.squash(cause)))
-    )
-    return Exit.isSuccess(exit) ? sent : Effect.andThen(ErrorReporter.report(exit.cause), sent)
+    const die = (defect: unknown) => sendFailure(clientId, requestId, Exit.die(defect))
+    const fail = (cause: Cause.Cause<unknown>) => die(Cause.squash(cause))
+    if (Exit.isFailure(exit)) {
+      const sent = Effect.catchCause(sendFailure(clientId, requestId, exit), fail)
+      return Effect.andThen(ErrorReporter.report(exit.cause), sent)
+    }
+    try {
+      const message = { _tag: "Exit", requestId, exit: { _tag: "Success", value: exit.value } } as const
+      const sent = protocol.send(clientId, message)
+      return Exit.isExit(sent) && Exit.isSuccess(sent) ? undefined : Effect.catchCause(sent, fail)
+    } catch (defect) {
+      return die(defect)
+    }
   }
 
   const start = (clientId: number, { headers, id, payload }: RpcMessage.RequestEncoded, handler: Handler) => {

@@ -155,22 +155,22 @@ export const make = (options: {
     )
 
     return {
-      send: (clientId, message) =>
-        Effect.suspend(() => {
-          if (message._tag === "Request") {
-            if (open?.connection.isOpen()) return request(clientId, message, open)
-            return Effect.matchEffect(connect, {
-              onSuccess: (now) => request(clientId, message, now),
-              onFailure: (reason) => refuse(message.id, { clientId, tag: message.tag }, reason)
-            })
-          }
-          if (message._tag !== "Ack" && message._tag !== "Interrupt") return Effect.void
-          const link = linkOf(message.requestId)
-          if (link === undefined) return Effect.void
-          if (message._tag === "Interrupt") link.requests.abandon(message.requestId)
-          if (link.connection.isOpen()) link.connection.send(message)
-          return Effect.void
-        }),
+      // A call over a connection that is open is on its way when this returns.
+      send: (clientId, message) => {
+        if (message._tag === "Request") {
+          if (open?.connection.isOpen()) return request(clientId, message, open)
+          return Effect.matchEffect(connect, {
+            onSuccess: (now) => request(clientId, message, now),
+            onFailure: (reason) => refuse(message.id, { clientId, tag: message.tag }, reason)
+          })
+        }
+        if (message._tag !== "Ack" && message._tag !== "Interrupt") return Effect.void
+        const link = linkOf(message.requestId)
+        if (link === undefined) return Effect.void
+        if (message._tag === "Interrupt") link.requests.abandon(message.requestId)
+        if (link.connection.isOpen()) link.connection.send(message)
+        return Effect.void
+      },
       supportsAck: true,
       supportsTransferables: false,
       codecFor

@@ -80,11 +80,10 @@ export const make = Effect.fnUntraced(function*(options: {
       }
       return {
         disconnects,
-        send: (id: number, message: RpcMessage.FromServerEncoded) =>
-          Effect.suspend(() => {
-            const client = clients.get(id)
-            return client === undefined || !client.connection.isOpen() ? Effect.void : answer(client, message)
-          }),
+        send: (id: number, message: RpcMessage.FromServerEncoded) => {
+          const client = clients.get(id)
+          return client === undefined || !client.connection.isOpen() ? Effect.void : answer(client, message)
+        },
         end: (id: number) => Effect.sync(() => clients.get(id)?.connection.end()),
         clientIds: Effect.sync(() => new Set(clients.keys())),
         initialMessage: Effect.succeedNone,

@@ -131,16 +131,16 @@ export const make = Effect.fnUntraced(function*(options: {
       }
 
       return {
-        send: (clientId, message) =>
-          Effect.suspend(() => {
-            if (message._tag === "Request") return request(clientId, message)
-            if (message._tag !== "Ack" && message._tag !== "Interrupt") return Effect.void
-            const called = waiting.get(message.requestId)
-            if (called === undefined || called.abandoned) return Effect.void
-            if (message._tag === "Interrupt") abandon(called)
-            options.send(message)
-            return Effect.void
-          }),
+        // A call is on its way when this returns.
+        send: (clientId, message) => {
+          if (message._tag === "Request") return request(clientId, message)
+          if (message._tag !== "Ack" && message._tag !== "Interrupt") return Effect.void
+          const called = waiting.get(message.requestId)
+          if (called === undefined || called.abandoned) return Effect.void
+          if (message._tag === "Interrupt") abandon(called)
+          options.send(message)
+          return Effect.void
+        },
         supportsAck: true,
         supportsTransferables: false,
         codecFor

@@ -29,7 +29,10 @@ export const make = Effect.fnUntraced(function*(port: MessagePort, onOther: (pos
       })
       return {
         disconnects,
-        send: (_client: number, message: RpcMessage.FromServerEncoded) => Effect.sync(() => send(message)),
+        send: (_client: number, message: RpcMessage.FromServerEncoded) => {
+          send(message)
+          return Effect.void
+        },
         end: () => Effect.void,
         clientIds: Effect.succeed(new Set([client])),
         initialMessage: Effect.succeedNone,

@@ -52,14 +52,16 @@ export const split = (
   message: unknown
 ): { readonly head: string; readonly attachments: ReadonlyArray<Uint8Array> } => {
   const short = ShortMessage.shorten(message)
-  const written = short ?? message
-  if (isPlain(written)) {
-    return { head: JSON.stringify(short ?? { m: message, b: [], z: [] }), attachments: [] }
-  }
-  const { attachments, bytesAt, value, zerosAt } = detach(written)
+  const plain = write(message, short)
+  if (plain !== undefined) return { head: plain, attachments: [] }
+  const { attachments, bytesAt, value, zerosAt } = detach(short ?? message)
   const places = { b: bytesAt, z: zerosAt }
   return { head: JSON.stringify(short === undefined ? { m: value, ...places } : { s: value, ...places }), attachments }
 }
+
+/** The head of a message that JSON writes as it is, given its short form; nothing for another. */
+export const write = (message: unknown, short: ReturnType<typeof ShortMessage.shorten>): string | undefined =>
+  isPlain(short ?? message) ? JSON.stringify(short ?? { m: message, b: [], z: [] }) : undefined
 
 const toParts = (message: unknown) => {
   const { attachments, head: text } = split(message)

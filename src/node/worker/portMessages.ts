@@ -1,32 +1,34 @@
 /**
- * Messages as they are posted to another thread: a head in JSON, which costs less than cloning objects, and the bytes.
+ * Messages as they are posted to another thread: as JSON where that can write them, and otherwise as cloned objects, the
+ * bytes in their places.
  *
  * Bytes in shared memory are passed as they are. All other bytes are copied once, and the copy is given away: so neither
  * side can change what the other holds, and nobody's memory is detached.
  */
 import * as Frames from "../../internal/frames.ts"
+import * as ShortMessage from "../../internal/shortMessage.ts"
 
-/** One message: its head alone, or its head and its bytes. */
-type Posted = string | readonly [head: string, ...attachments: ReadonlyArray<Uint8Array>]
-
-/** What is posted at once: one message without bytes, or all that one turn of the event loop sends. */
-export type Batch = string | ReadonlyArray<Posted>
+/** What is posted at once: one message in JSON or in its short form, or all that one turn of the event loop sends. */
+export type Batch = string | ReadonlyArray<unknown>
 
 /** Collects what is to be posted, and posts it when the present turn of the event loop is over. */
-export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuffer>) => void) => {
-  let batch: Array<Posted> = []
+export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuffer> | undefined) => void) => {
+  let batch: Array<unknown> = []
   let transfer: Array<ArrayBuffer> = []
   const flush = () => {
     const [sent, given] = [batch, transfer]
     batch = []
     transfer = []
-    // An array around a string costs a tenth of the round trip.
-    post(sent.length === 1 && typeof sent[0] === "string" ? sent[0] : sent, given)
+    // An array around one message costs up to a tenth of the round trip.
+    const [first] = sent
+    const alone = sent.length === 1 && (typeof first === "string" || Array.isArray(first))
+    post(alone ? first : sent, given.length === 0 ? undefined : given)
   }
   return (message: unknown): void => {
-    const { attachments, head } = Frames.split(message)
+    const short = ShortMessage.shorten(message)
+    const posted = Frames.write(message, short) ?? own(short ?? message, transfer)
     if (batch.length === 0) process.nextTick(flush)
-    batch.push(attachments.length === 0 ? head : [head, ...attachments.map((bytes) => owned(bytes, transfer))])
+    batch.push(posted)
   }
 }
 
@@ -35,20 +37,56 @@ export const isBatch = (posted: unknown): posted is Batch => typeof posted === "
 
 /** Gives each message that was posted, as it was given to the sender. */
 export const receive = (batch: Batch, onMessage: (message: unknown) => void): void => {
-  if (typeof batch === "string") return onMessage(Frames.assemble(batch, []))
+  // A short message begins with a number, and no message is one.
+  if (typeof batch === "string" || typeof batch[0] === "number") return onMessage(decode(batch))
   for (const posted of batch) onMessage(decode(posted))
 }
 
-const decode = (posted: Posted): unknown => {
+const decode = (posted: unknown): unknown => {
   if (typeof posted === "string") return Frames.assemble(posted, [])
-  const [head, ...attachments] = posted
-  return Frames.assemble(head, attachments)
+  return Array.isArray(posted) ? ShortMessage.expand(posted) : posted
+}
+
+/** What JSON would make of a value, with its bytes as they can be given away. What needs no change is not copied. */
+const own = (value: unknown, transfer: Array<ArrayBuffer>): unknown => {
+  if (typeof value === "function" || typeof value === "symbol") return undefined
+  if (typeof value !== "object" || value === null) return value
+  if (value instanceof Uint8Array) return ownBytes(value, transfer)
+  if (Array.isArray(value)) return ownItems(value, transfer)
+  if (isRecord(value)) return ownFields(value, transfer)
+  return "toJSON" in value && typeof value.toJSON === "function"
+    ? own(value.toJSON(), transfer)
+    : ownFields({ ...value }, transfer)
+}
+
+const ownItems = (items: ReadonlyArray<unknown>, transfer: Array<ArrayBuffer>): ReadonlyArray<unknown> => {
+  let copy: Array<unknown> | undefined
+  for (let index = 0; index < items.length; index++) {
+    const item = own(items[index], transfer) ?? null
+    if (item !== items[index]) (copy ??= items.slice())[index] = item
+  }
+  return copy ?? items
+}
+
+const ownFields = (fields: Readonly<Record<string, unknown>>, transfer: Array<ArrayBuffer>): object => {
+  let copy: Record<string, unknown> | undefined
+  for (const key in fields) {
+    const field = own(fields[key], transfer)
+    if (field === undefined) delete (copy ??= { ...fields })[key]
+    else if (field !== fields[key]) (copy ??= { ...fields })[key] = field
+  }
+  return copy ?? fields
+}
+
+const isRecord = (value: object): value is Record<string, unknown> => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
 }
 
 /** Below this many bytes the copy that cloning makes costs less than giving one away. */
 const worthGiving = 4096
 
-const owned = (bytes: Uint8Array, transfer: Array<ArrayBuffer>): Uint8Array => {
+const ownBytes = (bytes: Uint8Array, transfer: Array<ArrayBuffer>): Uint8Array => {
   if (bytes.buffer instanceof SharedArrayBuffer) return bytes
   // Cloning a view clones all of the buffer that it is a view of.
   if (bytes.byteLength < worthGiving) {

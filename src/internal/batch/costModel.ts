@@ -35,16 +35,26 @@ export const make = (): CostModel => {
   const times: Array<number> = []
   let next = 0
   let current: Line | undefined
+  let isFitted = true
   let latest = -Infinity
 
   const observe = (cost: number, millis: number, now: number) => {
     costs[next] = cost
     times[next] = millis
     next = (next + 1) % remembered
-    current = fit(costs, times)
+    isFitted = false
     latest = now
   }
-  const predict = (cost: number) => current === undefined ? undefined : current.perUnit * cost + current.perRun
+  /** Found when it is asked for, by a deadline or a full queue. */
+  const line = (): Line | undefined => {
+    if (!isFitted) current = fit(costs, times)
+    isFitted = true
+    return current
+  }
+  const predict = (cost: number) => {
+    const known = line()
+    return known === undefined ? undefined : known.perUnit * cost + known.perRun
+  }
 
   return {
     observe,
@@ -54,7 +64,7 @@ export const make = (): CostModel => {
       if (millis > expected) observe(cost, millis, now)
       else latest = now
     },
-    line: () => current,
+    line,
     predict,
     isKnown: () => costs.length >= fewest,
     isTrusted: (now) => costs.length >= fewest && now - latest <= stale

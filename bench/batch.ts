@@ -221,8 +221,8 @@ export const idleLatency: Benchmark = {
     const batched = yield* Batch.tensors({ run })
     const one = { x: rows(1) }
     const samples = yield* interleave({
-      batched: microsPerCall(150, () => batched(one)),
-      bare: microsPerCall(150, () => run(one))
+      batched: microsPerCall(500, () => batched(one)),
+      bare: microsPerCall(500, () => run(one))
     }, { rounds: 41, warmup: 5 })
     return { value: series(samples.batched), baseline: series(samples.bare), notes: [] }
   }, Effect.orDie)

@@ -30,6 +30,7 @@ export const make = <Item, C, B, E, R>(
   type ARun = RunOf<Item, B, E>
 
   const context = Context.add(services, Deadline.Current, undefined)
+  const runFork = Effect.runForkWith(context)
   const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
 
   const runEntries = (entries: ReadonlyArray<AnEntry>): Effect.Effect<C | HandedOut, E, R> => {
@@ -83,11 +84,10 @@ export const make = <Item, C, B, E, R>(
 
   const begin = (run: ARun) => {
     const deadline = latestDeadline(run.entries)
-    const fiber = Effect.runForkWith(
-      deadline === undefined ? context : Context.add(context, Deadline.Current, deadline)
-    )(
-      inSpan(run)
-    )
+    const fork = deadline === undefined
+      ? runFork
+      : Effect.runForkWith(Context.add(context, Deadline.Current, deadline))
+    const fiber = fork(inSpan(run))
     run.stop = () => fiber.interruptUnsafe()
     if (run.wanted === 0) run.stop()
     fibers.add(fiber)

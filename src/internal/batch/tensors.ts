@@ -15,6 +15,9 @@ interface Options<Feeds, Outputs, E, R> {
   readonly free?: boolean
 }
 
+/** A record while it is put together. */
+type Mutable = Record<string, Tensor.Tensor>
+
 /** What went into a run and what came out of it. */
 interface Ran<Feeds, Outputs> {
   readonly feeds: Feeds
@@ -66,17 +69,20 @@ export const toBatch = <Feeds extends Tensors, Outputs extends Tensors, E, R>(
     sizes: ReadonlyArray<number>,
     trimTo: (name: string) => ReadonlyArray<number> | undefined = () => undefined
   ): ReadonlyArray<Record> => {
-    const columns = mapValues(record, (tensor, name) => {
-      const lengths = trimTo(name)
-      if (tensor.shape[0] === sizes.reduce((sum, size) => sum + size, 0)) {
-        return unstack(tensor, sizes, lengths === undefined ? {} : { trim: { axis: 1, lengths } })
+    const rows = sizes.reduce((sum, size) => sum + size, 0)
+    const parts = sizes.map((): Mutable => ({}))
+    for (const name in record) {
+      const tensor = record[name]!
+      if (tensor.shape[0] !== rows) {
+        const came = Tensor.describe(tensor.dtype, tensor.shape)
+        throw new RangeError(`${name} came back as ${came}, which has not a row for each that went in`)
       }
-      throw new RangeError(
-        `${name} came back as ${Tensor.describe(tensor.dtype, tensor.shape)}, which has not a row for each that went in`
-      )
-    })
+      const lengths = trimTo(name)
+      const column = unstack(tensor, sizes, lengths === undefined ? {} : { trim: { axis: 1, lengths } })
+      for (let index = 0; index < parts.length; index++) parts[index]![name] = column[index]!
+    }
     // Each has a tensor for each of the record, cut from it.
-    return sizes.map((_, index) => mapValues(columns, (parts) => parts[index]) as Tensors as Record)
+    return parts as ReadonlyArray<Tensors> as ReadonlyArray<Record>
   }
 
   return {

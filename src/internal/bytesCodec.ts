@@ -2,17 +2,11 @@
  * The JSON form of a schema with its bytes left as bytes.
  *
  * `Schema.toCodecJson` turns every `Uint8Array` into base64. Here it stays, so that a frame can carry it as it is. The
- * tensor around it is one leaf of the schema: its fields are looked at once, by the schema of the tensor.
+ * tensor around it is one leaf of the schema: its fields are looked at once, by the schema of the tensor. Between threads,
+ * which clone any typed array, a tensor stays as it is too.
  */
 import { Equal, Schema, SchemaAST } from "effect"
 import type { RpcSerialization } from "effect/rpc"
-
-/** Like `Schema.toCodecJson`, but a `Uint8Array` at any depth is encoded as itself. */
-export const codecFor: RpcSerialization.CodecFor = <S extends Schema.Top>(schema: S) =>
-  // Only where bytes are leaves does the encoded form differ from that of `toCodecJson`; the decoded type is the same.
-  Schema.make<Schema.Codec<S["Type"], unknown, S["DecodingServices"], S["EncodingServices"]>>(
-    keepBytes(Schema.toCodecJson(schema).ast)
-  )
 
 /** Whether a schema node is `Schema.Uint8Array`, with or without checks. */
 export const isBytes = (ast: SchemaAST.AST): boolean =>
@@ -40,72 +34,81 @@ const isRawTensor = (u: unknown): u is RawTensor =>
 
 const rawTensor = Schema.declare(isRawTensor, { expected: "a tensor of bytes" }).ast
 
-const kept = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
+/** Like `Schema.toCodecJson`, but what `isLeaf` says is encoded as itself, at any depth. */
+const keeping = (isLeaf: (ast: SchemaAST.AST) => boolean): RpcSerialization.CodecFor => {
+  const kept = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
 
-const keepBytes = (ast: SchemaAST.AST): SchemaAST.AST => {
-  const known = kept.get(ast)
-  if (known !== undefined) return known
-  const result = isBytes(ast)
-    ? withoutEncoding(ast)
-    : ast.encoding === undefined
-    ? body(ast)
-    : lastLink(ast, ast.encoding)
-  kept.set(ast, result)
-  return result
-}
-
-/** What is encoded further is encoded by its last link; the node itself is the decoded side. */
-const lastLink = (ast: SchemaAST.AST, encoding: SchemaAST.Encoding): SchemaAST.AST => {
-  const [first, ...others] = encoding
-  const last = others.at(-1) ?? first
-  const to = isTensor(ast) ? rawTensor : keepBytes(last.to)
-  if (to === last.to) return ast
-  const link = new SchemaAST.Link(to, last.transformation)
-  return withEncoding(ast, others.length === 0 ? [link] : [first, ...others.slice(0, -1), link])
-}
-
-const body = (ast: SchemaAST.AST): SchemaAST.AST => {
-  switch (ast._tag) {
-    case "Arrays": {
-      const { annotations, checks, context, elements, encoding, encodingChecks, isMutable, rest } = ast
-      return new SchemaAST.Arrays(
-        isMutable,
-        elements.map(keepBytes),
-        rest.map(keepBytes),
-        annotations,
-        checks,
-        encoding,
-        context,
-        encodingChecks
-      )
-    }
-    case "Objects": {
-      const { annotations, checks, context, encoding, encodingChecks, indexSignatures, propertySignatures } = ast
-      return new SchemaAST.Objects(
-        propertySignatures.map(({ name, type }) => new SchemaAST.PropertySignature(name, keepBytes(type))),
-        indexSignatures.map(({ parameter, type }) => new SchemaAST.IndexSignature(parameter, keepBytes(type))),
-        annotations,
-        checks,
-        encoding,
-        context,
-        encodingChecks
-      )
-    }
-    case "Union": {
-      const { annotations, checks, context, encoding, encodingChecks, options, types } = ast
-      return new SchemaAST.Union(types.map(keepBytes), options, annotations, checks, encoding, context, encodingChecks)
-    }
-    case "Suspend":
-      return new SchemaAST.Suspend(
-        () => keepBytes(ast.thunk()),
-        ast.annotations,
-        ast.checks,
-        ast.encoding,
-        ast.context
-      )
-    default:
-      return ast
+  const keep = (ast: SchemaAST.AST): SchemaAST.AST => {
+    const known = kept.get(ast)
+    if (known !== undefined) return known
+    const result = isLeaf(ast)
+      ? withoutEncoding(ast)
+      : ast.encoding === undefined
+      ? body(ast)
+      : lastLink(ast, ast.encoding)
+    kept.set(ast, result)
+    return result
   }
+
+  /** What is encoded further is encoded by its last link; the node itself is the decoded side. */
+  const lastLink = (ast: SchemaAST.AST, encoding: SchemaAST.Encoding): SchemaAST.AST => {
+    const [first, ...others] = encoding
+    const last = others.at(-1) ?? first
+    const to = isTensor(ast) ? rawTensor : keep(last.to)
+    if (to === last.to) return ast
+    const link = new SchemaAST.Link(to, last.transformation)
+    return withEncoding(ast, others.length === 0 ? [link] : [first, ...others.slice(0, -1), link])
+  }
+
+  const body = (ast: SchemaAST.AST): SchemaAST.AST => {
+    switch (ast._tag) {
+      case "Arrays": {
+        const { annotations, checks, context, elements, encoding, encodingChecks, isMutable, rest } = ast
+        return new SchemaAST.Arrays(
+          isMutable,
+          elements.map(keep),
+          rest.map(keep),
+          annotations,
+          checks,
+          encoding,
+          context,
+          encodingChecks
+        )
+      }
+      case "Objects": {
+        const { annotations, checks, context, encoding, encodingChecks, indexSignatures, propertySignatures } = ast
+        return new SchemaAST.Objects(
+          propertySignatures.map(({ name, type }) => new SchemaAST.PropertySignature(name, keep(type))),
+          indexSignatures.map(({ parameter, type }) => new SchemaAST.IndexSignature(parameter, keep(type))),
+          annotations,
+          checks,
+          encoding,
+          context,
+          encodingChecks
+        )
+      }
+      case "Union": {
+        const { annotations, checks, context, encoding, encodingChecks, options, types } = ast
+        return new SchemaAST.Union(types.map(keep), options, annotations, checks, encoding, context, encodingChecks)
+      }
+      case "Suspend":
+        return new SchemaAST.Suspend(
+          () => keep(ast.thunk()),
+          ast.annotations,
+          ast.checks,
+          ast.encoding,
+          ast.context
+        )
+      default:
+        return ast
+    }
+  }
+
+  return <S extends Schema.Top>(schema: S) =>
+    // Only where leaves stay does the encoded form differ from that of `toCodecJson`; the decoded type is the same.
+    Schema.make<Schema.Codec<S["Type"], unknown, S["DecodingServices"], S["EncodingServices"]>>(
+      keep(Schema.toCodecJson(schema).ast)
+    )
 }
 
 const withoutEncoding = (ast: SchemaAST.AST): SchemaAST.AST =>
@@ -114,3 +117,9 @@ const withoutEncoding = (ast: SchemaAST.AST): SchemaAST.AST =>
 /** A node keeps its prototype and all else that it has: the constructors of nodes differ, their encodings do not. */
 const withEncoding = <A extends SchemaAST.AST>(ast: A, encoding: SchemaAST.Encoding | undefined): A =>
   Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, { encoding })
+
+/** The codec of what travels in frames: a `Uint8Array` at any depth is encoded as itself. */
+export const codecFor: RpcSerialization.CodecFor = keeping(isBytes)
+
+/** The codec of what is cloned for another thread: so is a tensor. */
+export const codecForClones: RpcSerialization.CodecFor = keeping((ast) => isBytes(ast) || isTensor(ast))

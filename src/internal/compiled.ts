@@ -5,7 +5,7 @@
  * of the time. Where code may not be made, as with `--disallow-code-generation-from-strings`, it is interpreted as
  * everywhere else. What is accepted, and what is said of what is not, is the same.
  */
-import { type Effect, type Schema, SchemaAST, type SchemaIssue, SchemaParser } from "effect"
+import { Effect, type Schema, SchemaAST, type SchemaIssue, SchemaParser } from "effect"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 
 type Parser = (input: unknown) => Effect.Effect<unknown, SchemaIssue.Issue>
@@ -20,6 +20,32 @@ export const decoder = (schema: Schema.Codec<unknown, unknown>): Parser => {
 export const encoder = (schema: Schema.Codec<unknown, unknown>): Parser => {
   compile(SchemaAST.flip(schema.ast))
   return SchemaParser.encodeUnknownEffect(schema)
+}
+
+/** Encodes a value that `maker` has checked, which is at once done where what travels is the value itself. */
+export const encoderOfChecked = (schema: Schema.Codec<unknown, unknown>): Parser =>
+  isOwnEncoding(schema.ast) ? Effect.succeed : encoder(schema)
+
+/** Whether a schema surely encodes each value as that value. */
+const isOwnEncoding = (ast: SchemaAST.AST): boolean => {
+  if (ast.encoding !== undefined) return false
+  switch (ast._tag) {
+    case "String":
+    case "Number":
+    case "Boolean":
+    case "Null":
+    case "Literal":
+      return true
+    case "Declaration":
+      return ast.typeParameters.length === 0
+    case "Arrays":
+      return ast.encodingChecks === undefined && [...ast.elements, ...ast.rest].every(isOwnEncoding)
+    case "Objects":
+      return ast.encodingChecks === undefined && ast.indexSignatures.length === 0 &&
+        ast.propertySignatures.every(({ type }) => isOwnEncoding(type))
+    default:
+      return false
+  }
 }
 
 /** Checks a value, and puts the defaults of the schema into it. */

@@ -78,7 +78,7 @@ const toParts = (message: unknown) => {
 const isPlain = (value: unknown): boolean => {
   if (typeof value === "number") return value !== 0 || !Object.is(value, -0)
   if (typeof value !== "object" || value === null) return true
-  if (value instanceof Uint8Array) return false
+  if (ArrayBuffer.isView(value)) return false
   if (Array.isArray(value)) return value.every(isPlain)
   for (const key in value) {
     if (!isPlain((value as Readonly<Record<string, unknown>>)[key])) return false

@@ -66,7 +66,7 @@ const edgeOf = (service: string, method: Definition, { call, codecFor, toReason 
   const mismatch = (what: string) => (issue: SchemaIssue.Issue): Failure =>
     fail(new ServiceError.ContractMismatch({ detail: `${what} does not fit: ${formatIssue(issue)}` }))
   const check = Payload.check(service, method)
-  const encode = Compiled.encoder(codecFor(method.payload))
+  const encode = Compiled.encoderOfChecked(codecFor(method.payload))
   const refuse = Payload.refusal(service, method.name)
   const decodeValue = Compiled.decoder(codecFor(method.success))
   const decodeError = SchemaParser.decodeUnknownEffect(codecFor(errorSchema(method)))

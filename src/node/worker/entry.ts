@@ -16,6 +16,7 @@ import {
   type Share,
   type Start,
   startKey,
+  type ThreadStart,
   type ToReplica,
   type Written
 } from "./replica.ts"
@@ -32,7 +33,8 @@ type Build = (granted: Layer.Layer<never>) => Layer.Layer<never, unknown, RpcSer
 export const run = (services: Services, build: Build): void => {
   const keys = services.map(({ key }) => key)
   if (!isMainThread && parentPort !== null && isStarted(workerData)) {
-    return runThread(keys, withShare(services, build, workerData[startKey]), parentPort)
+    const start = workerData[startKey]
+    return runThread(keys, withShare(services, build, start), parentPort, start.calls)
   }
   const text = process.env[startKey]
   if (text === undefined || process.send === undefined) throw new Error(notStarted)
@@ -44,7 +46,7 @@ export const run = (services: Services, build: Build): void => {
 const notStarted =
   "Worker.run is for a module that Worker.layerThread or Worker.layerProcess starts; this one was started otherwise"
 
-const isStarted = (data: unknown): data is { readonly [startKey]: Start } =>
+const isStarted = (data: unknown): data is { readonly [startKey]: ThreadStart } =>
   typeof data === "object" && data !== null && startKey in data
 
 const withShare = (services: Services, build: Build, { share }: Start) => build(granted(services, share))
@@ -84,12 +86,14 @@ const isClose = (said: unknown): said is ToReplica =>
 const runThread = (
   services: ReadonlyArray<string>,
   layer: Layer.Layer<never, unknown, RpcServer.Protocol>,
-  port: MessagePort
+  port: MessagePort,
+  calls: MessagePort
 ) => {
   forwardOutput(port)
-  const protocol = PortServerProtocol.make(port, (said) => {
+  port.on("message", (said: unknown) => {
     if (isClose(said)) fiber.interruptUnsafe()
   })
+  const protocol = PortServerProtocol.make(calls)
   const fiber = Effect.runFork(serve(services, layer, protocol, (said) => port.postMessage(said)))
   // Nothing else keeps the thread alive; what it has written is read to its end.
   fiber.addObserver((exit) => {
@@ -98,6 +102,7 @@ const runThread = (
       process.exitCode = 1
       port.postMessage(failed)
     }
+    calls.close()
     port.close()
   })
 }

@@ -4,8 +4,7 @@
  * A call whose caller has gone stays counted until the replica has answered it, because until then it works on it.
  */
 import { Clock, Context, Duration, Effect, Tracer } from "effect"
-import { RpcClient, type RpcMessage } from "effect/rpc"
-import { codecFor } from "../../internal/bytesCodec.ts"
+import { RpcClient, type RpcMessage, type RpcSerialization } from "effect/rpc"
 import * as CallHeaders from "../../internal/callHeaders.ts"
 import { deliver } from "../../internal/deliver.ts"
 import * as FailedExit from "../../internal/failedExit.ts"
@@ -33,6 +32,7 @@ export interface Link {
 }
 
 export const make = Effect.fnUntraced(function*(options: {
+  readonly codecFor: RpcSerialization.CodecFor
   /** Sends a message, or says why it cannot be sent. */
   readonly send: (message: RpcMessage.FromClientEncoded) => ServiceError.Reason | undefined
   /** Called when the first call begins and when none is left. */
@@ -143,7 +143,7 @@ export const make = Effect.fnUntraced(function*(options: {
         },
         supportsAck: true,
         supportsTransferables: false,
-        codecFor
+        codecFor: options.codecFor
       }
     })
   )

@@ -32,9 +32,6 @@ export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuf
   }
 }
 
-/** Whether something that was posted is messages, and nothing that the two threads say of themselves. */
-export const isBatch = (posted: unknown): posted is Batch => typeof posted === "string" || Array.isArray(posted)
-
 /** Gives each message that was posted, as it was given to the sender. */
 export const receive = (batch: Batch, onMessage: (message: unknown) => void): void => {
   // A short message begins with a number, and no message is one.
@@ -51,7 +48,7 @@ const decode = (posted: unknown): unknown => {
 const own = (value: unknown, transfer: Array<ArrayBuffer>): unknown => {
   if (typeof value === "function" || typeof value === "symbol") return undefined
   if (typeof value !== "object" || value === null) return value
-  if (value instanceof Uint8Array) return ownBytes(value, transfer)
+  if (isArray(value)) return ownArray(value, transfer)
   if (Array.isArray(value)) return ownItems(value, transfer)
   if (isRecord(value)) return ownFields(value, transfer)
   return "toJSON" in value && typeof value.toJSON === "function"
@@ -83,21 +80,24 @@ const isRecord = (value: object): value is Record<string, unknown> => {
   return prototype === Object.prototype || prototype === null
 }
 
+/** Any typed array. */
+type TypedArray = Exclude<NodeJS.TypedArray, Buffer>
+
+const isArray = (value: object): value is TypedArray => ArrayBuffer.isView(value) && !(value instanceof DataView)
+
 /** Below this many bytes the copy that cloning makes costs less than giving one away. */
 const worthGiving = 4096
 
-const ownBytes = (bytes: Uint8Array, transfer: Array<ArrayBuffer>): Uint8Array => {
-  if (bytes.buffer instanceof SharedArrayBuffer) return bytes
+const ownArray = (array: TypedArray, transfer: Array<ArrayBuffer>): TypedArray => {
+  if (array.buffer instanceof SharedArrayBuffer) return array
+  const { byteLength, byteOffset, length } = array
   // Cloning a view clones all of the buffer that it is a view of.
-  if (bytes.byteLength < worthGiving) {
-    return bytes.byteLength === bytes.buffer.byteLength
-      ? bytes
-      : Uint8Array.from(bytes)
-  }
+  if (byteLength < worthGiving) return byteLength === array.buffer.byteLength ? array : array.slice()
   // Every byte of it is written, so it need not be zeroed; it has a buffer of its own.
-  const { buffer, byteLength, byteOffset } = Buffer.allocUnsafeSlow(bytes.byteLength)
-  const copy = new Uint8Array(buffer, byteOffset, byteLength)
-  copy.set(bytes)
-  transfer.push(buffer)
-  return copy
+  const copy = Buffer.allocUnsafeSlow(byteLength)
+  copy.set(new Uint8Array(array.buffer, byteOffset, byteLength))
+  transfer.push(copy.buffer)
+  // What cloning makes of a Buffer is a Uint8Array, too.
+  const constructor = array instanceof Uint8Array ? Uint8Array : array.constructor as typeof Float32Array
+  return new constructor(copy.buffer, copy.byteOffset, length)
 }

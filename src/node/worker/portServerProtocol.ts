@@ -2,14 +2,14 @@
 import { Context, Effect, Queue, Tracer } from "effect"
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import type { MessagePort } from "node:worker_threads"
-import { codecFor } from "../../internal/bytesCodec.ts"
+import { codecForClones } from "../../internal/bytesCodec.ts"
 import { deliver } from "../../internal/deliver.ts"
 import * as PortMessages from "./portMessages.ts"
 
 const client = 0
 
-/** Serves over a port; `onOther` is given what is posted to this thread besides calls. */
-export const make = Effect.fnUntraced(function*(port: MessagePort, onOther: (posted: unknown) => void) {
+/** Serves over a port. */
+export const make = Effect.fnUntraced(function*(port: MessagePort) {
   const disconnects = yield* Queue.make<number>()
   // A call is part of its caller's trace, not of the span in which the server was built.
   const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
@@ -23,10 +23,7 @@ export const make = Effect.fnUntraced(function*(port: MessagePort, onOther: (pos
       // What the client of a thread sends is what RPC has a server receive.
       const receive = (message: unknown) =>
         deliver(runFork, () => writeRequest(client, message as RpcMessage.FromClientEncoded), fail)
-      port.on("message", (posted: unknown) => {
-        if (PortMessages.isBatch(posted)) PortMessages.receive(posted, receive)
-        else onOther(posted)
-      })
+      port.on("message", (batch: PortMessages.Batch) => PortMessages.receive(batch, receive))
       return {
         disconnects,
         send: (_client: number, message: RpcMessage.FromServerEncoded) => {
@@ -40,7 +37,7 @@ export const make = Effect.fnUntraced(function*(port: MessagePort, onOther: (pos
         supportsTransferables: false,
         supportsSpanPropagation: true,
         supportsNotifications: true,
-        codecFor
+        codecFor: codecForClones
       }
     })
   )

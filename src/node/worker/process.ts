@@ -8,6 +8,7 @@ import type { RpcMessage } from "effect/rpc"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
+import { codecFor } from "../../internal/bytesCodec.ts"
 import { ReplicaUsage } from "../../internal/replicaUsage.ts"
 import * as ServiceError from "../../ServiceError.ts"
 import * as Connection from "../socket/connection.ts"
@@ -51,6 +52,7 @@ export const startProcess = Effect.fnUntraced(function*(options: ProcessOptions)
     if (!expected) Deferred.doneUnsafe(lost, Effect.succeed(error))
   })
   const link = yield* LinkProtocol.make({
+    codecFor,
     send: (message) => process.send(message),
     onBusy: process.setBusy,
     onMalformed: (defect) => process.kill(`it answered with a message that is malformed: ${defect}`),

@@ -1,6 +1,7 @@
 /** What the thread of a service and the process of a service have in common, and what is said to both besides calls. */
 import type { Effect } from "effect"
 import type { RpcClient } from "effect/rpc"
+import type { MessagePort } from "node:worker_threads"
 import type { WorkerError } from "./WorkerError.ts"
 
 /** A thread or a process that is ready for calls. The end of the scope that it was started in ends it. */
@@ -20,9 +21,15 @@ export interface Share {
   readonly gpus: ReadonlyArray<number>
 }
 
-/** What a thread is started with. */
+/** What every replica is started with. */
 export interface Start {
   readonly share: Share | undefined
+}
+
+/** What a thread is started with. */
+export interface ThreadStart extends Start {
+  /** Where calls arrive. */
+  readonly calls: MessagePort
 }
 
 /** What a process is started with. */

@@ -1,7 +1,8 @@
 /** A replica in a thread of this process. */
 import { Deferred, Duration, Effect } from "effect"
 import type { RpcMessage } from "effect/rpc"
-import { Worker } from "node:worker_threads"
+import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads"
+import { codecForClones } from "../../internal/bytesCodec.ts"
 import * as ExitGuard from "../../internal/exitGuard.ts"
 import { ReplicaUsage } from "../../internal/replicaUsage.ts"
 import * as ServiceError from "../../ServiceError.ts"
@@ -13,16 +14,13 @@ import {
   type FromReplica,
   type Options,
   type Replica,
-  type Start,
   startKey,
+  type ThreadStart,
   type ToReplica,
   type Written
 } from "./replica.ts"
 import * as Usage from "./usage.ts"
 import type { WorkerError } from "./WorkerError.ts"
-
-/** What a thread posts: what it says of itself, what it writes, or answers. */
-type Posted = FromReplica | Written | PortMessages.Batch
 
 /** Starts a thread and waits until it is ready; the end of the scope closes it. */
 export const startThread = Effect.fnUntraced(function*(options: Options) {
@@ -30,10 +28,11 @@ export const startThread = Effect.fnUntraced(function*(options: Options) {
   const said = Deferred.makeUnsafe<FromReplica>()
   const lost = Deferred.makeUnsafe<WorkerError>()
   const thread = yield* Effect.acquireRelease(Effect.sync(() => open(options, lost)), ({ close }) => close)
-  const { worker } = thread
+  const { calls, worker } = thread
   const output = yield* Output.make(options.name)
-  const send = PortMessages.makeSender((batch, transfer) => worker.postMessage(batch, transfer))
+  const send = PortMessages.makeSender((batch, transfer) => calls.postMessage(batch, transfer))
   const link = yield* LinkProtocol.make({
+    codecFor: codecForClones,
     send: (message) => {
       send(message)
       return undefined
@@ -45,16 +44,21 @@ export const startThread = Effect.fnUntraced(function*(options: Options) {
   })
   // What the server of a thread sends is what RPC has a client receive.
   const receive = (message: unknown) => link.receive(message as RpcMessage.FromServerEncoded)
-  const hear = (posted: FromReplica | Written) => {
+  const answered = (batch: PortMessages.Batch) => PortMessages.receive(batch, receive)
+  calls.on("message", answered)
+  calls.unref()
+  worker.on("message", (posted: FromReplica | Written) => {
+    // A Node that watches files is told by the thread what it imports, over the same port.
+    if (!("_tag" in posted)) return
     if (posted._tag === "Output") output[posted.stream].push(posted.chunk)
     else Deferred.doneUnsafe(said, Effect.succeed(posted))
-  }
-  worker.on("message", (posted: Posted) => {
-    // A Node that watches files is told by the thread what it imports, over the same port.
-    if (PortMessages.isBatch(posted)) PortMessages.receive(posted, receive)
-    else if ("_tag" in posted) hear(posted)
   })
-  thread.onEnd(output.lastLines, (error) => link.close(Launch.toReason(options.name, error)))
+  thread.onEnd(output.lastLines, (error) => {
+    for (let left = receiveMessageOnPort(calls); left !== undefined; left = receiveMessageOnPort(calls)) {
+      answered(left.message)
+    }
+    link.close(Launch.toReason(options.name, error))
+  })
   yield* Launch.untilReady(options, Deferred.await(said), Deferred.await(lost), output.lastLines)
   thread.setReady()
   const usage = yield* ReplicaUsage
@@ -69,11 +73,14 @@ export const startThread = Effect.fnUntraced(function*(options: Options) {
 })
 
 const open = (options: Options, lost: Deferred.Deferred<WorkerError>) => {
-  const start: Start = { share: options.share }
+  // Calls have a port of their own: what a worker posts takes a turn through its events.
+  const { port1: calls, port2: served } = new MessageChannel()
+  const start: ThreadStart = { share: options.share, calls: served }
   const worker = new Worker(options.entry, {
     name: options.name,
     env: { ...process.env, ...options.env },
     workerData: { [startKey]: start },
+    transferList: [served],
     ...Launch.threadArguments(process.execArgv)
   })
   const exited = Deferred.makeUnsafe<void>()
@@ -115,6 +122,7 @@ const open = (options: Options, lost: Deferred.Deferred<WorkerError>) => {
   )
   return {
     worker,
+    calls,
     close,
     onEnd,
     setBusy: (now: boolean) => {

@@ -56,10 +56,10 @@ export const eventually = Effect.fnUntraced(function*(
   while (true) {
     const sightings = yield* all(place, id, observer)
     if (condition(sightings)) return sightings
-    if ((yield* Clock.currentTimeMillis) - start > Duration.toMillis(soon)) {
+    if ((yield* Clock.currentTimeMillis) - start > Duration.toMillis(longest)) {
       const events = sightings.events.length === 0 ? "nothing" : sightings.events.join(", ")
       return yield* new Broken({
-        expected: `the handler to have ${expected} within ${Duration.format(soon)}`,
+        expected: `the handler to have ${expected} within ${Duration.format(longest)}`,
         seen: `that it had seen: ${events}`
       })
     }

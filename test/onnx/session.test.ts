@@ -27,6 +27,9 @@ const spinning = Effect.fnUntraced(function*(options?: Onnx.Options) {
   return yield* Onnx.session(yield* Models.file(Models.spin()), options)
 })
 
+/** Models run on threads of a lower priority: beside other tests they take many times as long. */
+const patient = { timeout: 120_000 }
+
 /** The priority of every thread of this process: the 19th field of its `stat`, counted from 1. */
 const priorities = (): ReadonlyArray<number> =>
   readdirSync("/proc/self/task").map((thread) => {
@@ -51,7 +54,7 @@ const threads = Effect.gen(function*() {
   return count
 })
 
-describe("a call", () => {
+describe("a call", patient, () => {
   it.live("leaves the event loop free while the model runs", () =>
     Effect.gen(function*() {
       const session = yield* spinning()
@@ -136,7 +139,7 @@ describe("a call", () => {
     }))
 })
 
-describe("closing", () => {
+describe("closing", patient, () => {
   it.live("lets the running call finish, refuses those that wait and those that come later, and ends the threads", () =>
     Effect.gen(function*() {
       const alive = yield* threads
@@ -173,7 +176,7 @@ const until = (condition: () => boolean) =>
     Effect.retry(Schedule.max([Schedule.spaced("5 millis"), Schedule.recurs(2000)]))
   )
 
-describe("a thread that dies", () => {
+describe("a thread that dies", patient, () => {
   const entry = new URL("../fixtures/onnxWorker.ts", import.meta.url)
   const mortal = Effect.fnUntraced(function*(options?: Onnx.Options) {
     const path = yield* Models.file(Models.spin())

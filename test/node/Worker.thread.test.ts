@@ -1,9 +1,9 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Tensor } from "chorale"
-import { Effect, Exit, Layer } from "effect"
+import { Effect, Exit, Fiber, Layer } from "effect"
 import * as Worker from "../../src/node/Worker.ts"
 import * as Models from "../fixtures/onnx.ts"
-import { Probe } from "../fixtures/probe.ts"
+import { block, Probe } from "../fixtures/probe.ts"
 import { run } from "../fixtures/program.ts"
 
 const entry = new URL("../fixtures/probe.worker.ts", import.meta.url)
@@ -11,6 +11,20 @@ const entry = new URL("../fixtures/probe.worker.ts", import.meta.url)
 const program = (way: string, model = "") => run(new URL("../fixtures/workerProgram.ts", import.meta.url), way, model)
 
 describe("a service in a thread", () => {
+  it.live("has given its answers when it ends, also to a caller that was busy then", () =>
+    Effect.gen(function*() {
+      const leaving = Effect.gen(function*() {
+        const service = yield* Probe
+        const call = yield* Effect.forkChild(service.leave(), { startImmediately: true })
+        yield* Effect.yieldNow
+        yield* block(200)
+        return yield* Fiber.join(call)
+      })
+      for (let time = 0; time < 5; time++) {
+        assert.isAbove(yield* Effect.provide(leaving, Worker.layerThread(Probe, { entry })), 0)
+      }
+    }))
+
   layer(Layer.orDie(Worker.layerThread(Probe, { entry })), { excludeTestServices: true, timeout: "1 minute" })(
     "for many calls",
     (it) => {

@@ -70,6 +70,13 @@ describe("a service in a thread", () => {
           }
         }))
 
+      it.effect("makes an answer that cannot be written a defect of its call", () =>
+        Effect.gen(function*() {
+          const service = yield* Probe
+          assert.isTrue(Exit.hasDies(yield* Effect.exit(service.bigint())))
+          assert.isAbove(yield* service.number(), 0)
+        }))
+
       it.effect("makes an answer that cannot be cloned a defect of its call", () =>
         Effect.gen(function*() {
           const service = yield* Probe

@@ -147,8 +147,9 @@ const effectMethod = (edge: Edge, call: UnaryClient.Call) => {
     Effect.matchCauseEffect(call(edge.tag, encoded, edge.headers(fiber, span)), {
       onSuccess: receive,
       onFailure: (cause) => {
-        const error = cause.reasons.find(Cause.isFailReason)?.error
-        if (error === undefined) return edge.noAnswer(cause)
+        const failure = cause.reasons.find(Cause.isFailReason)
+        if (failure === undefined) return edge.noAnswer(cause)
+        const { error } = failure
         return ContractMatch.isDiffers(error) && tries < maxTries
           ? Effect.flatMap(edge.agree(error), () => request(fiber, encoded, span, receive, tries + 1))
           : Effect.flatMap(edge.toError(error), Effect.fail)

@@ -70,9 +70,10 @@ describe("a service in a thread", () => {
           }
         }))
 
-      it.effect("makes an answer that cannot be written a defect of its call", () =>
+      it.effect("makes a payload or an answer that cannot be written a defect of its call", () =>
         Effect.gen(function*() {
           const service = yield* Probe
+          assert.isTrue(Exit.hasDies(yield* Effect.exit(service.take({ any: 1n }))))
           assert.isTrue(Exit.hasDies(yield* Effect.exit(service.bigint())))
           assert.isAbove(yield* service.number(), 0)
         }))

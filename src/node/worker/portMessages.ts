@@ -97,7 +97,7 @@ const ownArray = (array: TypedArray, transfer: Array<ArrayBuffer>): TypedArray =
   const copy = Buffer.allocUnsafeSlow(byteLength)
   copy.set(new Uint8Array(array.buffer, byteOffset, byteLength))
   transfer.push(copy.buffer)
-  // What cloning makes of a Buffer is a Uint8Array, too.
+  // Typed arrays have one kind of constructor, whose type is lost; what cloning makes of a Buffer is a Uint8Array, too.
   const constructor = array instanceof Uint8Array ? Uint8Array : array.constructor as typeof Float32Array
   return new constructor(copy.buffer, copy.byteOffset, length)
 }

@@ -21,18 +21,18 @@ export interface Share {
   readonly gpus: ReadonlyArray<number>
 }
 
-/** What every replica is started with. */
+/** What a replica is told when it starts, wherever it runs. */
 export interface Start {
   readonly share: Share | undefined
 }
 
-/** What a thread is started with. */
+/** What a thread is told when it starts. */
 export interface ThreadStart extends Start {
   /** Where calls arrive. */
   readonly calls: MessagePort
 }
 
-/** What a process is started with. */
+/** What a process is told when it starts. */
 export interface ProcessStart extends Start {
   readonly maxFrameSize: number
   /** The process whose end it watches for itself, where the operating system does not. */

@@ -43,6 +43,10 @@ const flags = {
     "How long it still takes calls when it is told to stop, and says so on /readyz"
   ),
   gracePeriod: seconds("grace-period", 20, "How long the calls that run may then take to end"),
+  bundle: Flag.Boolean("bundle").pipe(
+    Flag.withDescription("Start processes from one file of the program, which takes less memory than its modules"),
+    Flag.withDefault(true)
+  ),
   accessLog: Flag.Boolean("access-log").pipe(
     Flag.withDescription("Write a line for each request"),
     Flag.withDefault(false)

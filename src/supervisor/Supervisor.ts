@@ -17,6 +17,7 @@ import type * as Model from "../Model.ts"
 import * as Socket from "../node/Socket.ts"
 import type * as Resources from "../Resources.ts"
 import * as Located from "./located.ts"
+import * as Program from "./program.ts"
 import type { ReplicaNotReady } from "./replicas.ts"
 import { scale } from "./scale.ts"
 import * as Unit from "./unit.ts"
@@ -31,6 +32,8 @@ export interface Options {
   readonly module: URL
   /** How long a replica may take until it is ready, in milliseconds. */
   readonly startTimeout: number
+  /** Whether processes start from a bundle of the program, where one can be made: they do. */
+  readonly bundle?: boolean
 }
 
 /** A deployment that runs. */
@@ -55,6 +58,8 @@ export const start = Effect.fnUntraced(function*(options: Options): Effect.fn.Re
   let context = yield* Layer.build(Layers.layerGrants(deployment.units, description.units))
   context = Context.merge(context, yield* externals(deployment, description))
   const memoMap = yield* Layer.makeMemoMap
+  const hasProcesses = description.units.some(({ placement, url }) => placement === "processes" && url === undefined)
+  const program = yield* Program.make(options.module, hasProcesses && options.bundle !== false)
   const units = new Map<string, Unit.RunningUnit>()
   const byName = new Map(description.units.map((unit) => [unit.name, unit]))
 
@@ -62,7 +67,7 @@ export const start = Effect.fnUntraced(function*(options: Options): Effect.fn.Re
     const unit = deployment.units[described.name]
     if (unit === undefined) return
     const { addresses } = gateways
-    const running = yield* Unit.start(unit, described, { ...options, context, memoMap, addresses })
+    const running = yield* Unit.start(unit, described, { ...options, program, context, memoMap, addresses })
     units.set(described.name, running)
     yield* gateways.open(unit.service, described, running.client)
     if (running.replicas !== undefined) yield* Effect.forkScoped(scale(running, running.replicas))
@@ -80,7 +85,7 @@ export const start = Effect.fnUntraced(function*(options: Options): Effect.fn.Re
     services: context,
     units,
     apply: makeApply(description, units),
-    restart: Effect.forEach(units.values(), restartUnit, { discard: true })
+    restart: Effect.andThen(program.renew, Effect.forEach(Array.from(units.values()), restartUnit, { discard: true }))
   }
 })
 

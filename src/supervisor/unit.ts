@@ -1,9 +1,9 @@
 /** One unit as it runs under a supervisor: in this process, or in threads and processes of its own. */
 import { Cause, Context, type Duration, Effect, Layer, Schema, type Scope } from "effect"
-import * as Module from "node:module"
 import type { UnitDescription } from "../deployment/Description.ts"
 import * as Layers from "../deployment/layer.ts"
 import type { AnyUnit } from "../deployment/unit.ts"
+import { ReplicaText } from "../internal/replicaText.ts"
 import type * as Model from "../Model.ts"
 import * as Worker from "../node/Worker.ts"
 import * as Readiness from "../Readiness.ts"
@@ -11,6 +11,7 @@ import * as Resources from "../Resources.ts"
 import * as Assignment from "./assignment.ts"
 import { limited } from "./limited.ts"
 import * as Located from "./located.ts"
+import * as Program from "./program.ts"
 import * as Relay from "./relay.ts"
 import * as Replicas from "./replicas.ts"
 import * as Usage from "./usage.ts"
@@ -46,6 +47,7 @@ export interface Surroundings {
   readonly startTimeout: Duration.Input
   /** The services that are there already, and what was granted to each. */
   readonly context: Context.Context<never>
+  readonly program: Program.Program
   /** What units in this process share is built once. */
   readonly memoMap: Layer.MemoMap
   /** Where threads and processes find a service that is there already. */
@@ -112,17 +114,17 @@ const inProcess = Effect.fnUntraced(function*(unit: AnyUnit, layer: Layers.AnyLa
 
 const inReplicas = Effect.fnUntraced(function*(unit: AnyUnit, described: UnitDescription, around: Inner) {
   const grant = Context.getUnsafe(around.context, Resources.granted(unit.service))
-  const start = described.placement === "threads" ? Worker.layerThread : Worker.layerProcess
   const replicas = yield* Replicas.make(
     unit.service,
     described.replicas,
     (name, index) =>
-      start(Located.classOf(unit.service), {
-        entry,
+      layerOf(unit, described, {
         name: `${described.name}/${name}`,
         env: environmentOf(unit, described, around),
         startTimeout: around.startTimeout
-      }).pipe(Layer.provide([Layer.succeed(Resources.Grant, shareOf(grant, index)), around.usage.layer(name)]))
+      }, around.program).pipe(
+        Layer.provide([Layer.succeed(Resources.Grant, shareOf(grant, index)), around.usage.layer(name)])
+      )
   )
   return { client: replicas.client, replicas }
 })
@@ -133,8 +135,23 @@ const shareOf = ({ gpus, threads }: Resources.Grant, index: number): Resources.G
   return { replicas: 1, threads, gpus: own === undefined ? [] : [own] }
 }
 
-// The program runs from source or from what is built of it.
-const entry = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+const layerOf = (
+  unit: AnyUnit,
+  { placement }: UnitDescription,
+  { env, ...options }: Omit<Worker.ThreadOptions, "entry"> & Pick<Program.Start, "env">,
+  program: Program.Program
+): Layers.AnyLayer => {
+  const service = Located.classOf(unit.service)
+  const started = (start: Program.Start) => ({ ...options, ...start, env: { ...start.env, ...env } })
+  if (placement === "threads") return Worker.layerThread(service, started(Program.unbundled()))
+  return Layer.unwrap(
+    Effect.map(
+      program.start(env),
+      (start) =>
+        Layer.provide(Worker.layerProcess(service, started(start)), Layer.succeed(ReplicaText, start.toSources))
+    )
+  )
+}
 
 const environmentOf = (unit: AnyUnit, described: UnitDescription, { addresses, module }: Surroundings) => {
   const environment = Object.entries(described.environment).flatMap(([name, value]) =>
@@ -144,9 +161,7 @@ const environmentOf = (unit: AnyUnit, described: UnitDescription, { addresses, m
     const address = addresses.get(service.key)
     return address === undefined ? [] : [[Located.variable(service), address] as const]
   })
-  const compiled = Module.getCompileCacheDir?.()
   return {
-    ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
     ...Object.fromEntries([...environment, ...located]),
     ...Assignment.toEnvironment({ module: module.href, unit: described.name })
   }

@@ -1,32 +1,8 @@
-/**
- * One replica of a unit, in a thread or a process that a supervisor starts.
- *
- * The services that it calls are at the addresses that its environment has.
- */
-import { Effect, Layer } from "effect"
-import * as Deployment from "../Deployment.ts"
-import * as Layers from "../deployment/layer.ts"
-import * as Telemetry from "../http/telemetry.ts"
-import * as Worker from "../node/Worker.ts"
-import * as Serve from "../Serve.ts"
+/** The module that a thread or a process of a supervisor starts from, where its program is in no bundle. */
+import { Effect } from "effect"
 import { readAssignment } from "./assignment.ts"
 import { load } from "./deploymentModule.ts"
-import * as Located from "./located.ts"
+import { run } from "./unitReplica.ts"
 
-const { module, unit: name } = readAssignment()
-const deployment = await Effect.runPromise(load(new URL(module), module))
-const unit = deployment.units[name]
-const described = Deployment.describe(deployment).units.find((described) => described.name === name)
-if (unit === undefined || described === undefined) throw new Error(`${module} has no unit ${name} any more`)
-
-const called = [...unit.dependsOn, ...unit.external].map(Located.fromEnvironment)
-
-// Limits are for the supervisor to keep; the environment has been set by it. Only the grants are left open.
-const layer = Layers.layerOne(unit, { ...described, traffic: {}, environment: {} }).pipe(
-  Layer.provide(Layer.mergeAll(Layer.empty, ...called)),
-  // What answers the calls has its spans in the same trace.
-  Layer.provideMerge(Serve.layerTelemetry),
-  Layer.provide(Layer.succeed(Telemetry.ServiceName, `${deployment.name}-${name}`))
-) as Layer.Layer<unknown>
-
-Worker.run([unit.service], layer)
+const { module } = readAssignment()
+run(await Effect.runPromise(load(new URL(module), module)))

@@ -180,7 +180,7 @@ describe("chorale doctor", () => {
       const port = String(yield* Binary.closedPort)
       const findings = yield* json(["doctor", "--json", "--port", port])
       const names = Array.isArray(findings) ? findings.map(({ name }) => name) : []
-      assert.deepStrictEqual(names, ["Node", "CPU", "memory", "ONNX Runtime", "GPU", `port ${port}`])
+      assert.deepStrictEqual(names, ["Node", "CPU", "memory", "ONNX Runtime", "bundler", "GPU", `port ${port}`])
     }))
 
   it.live("says of a Node that it runs no TypeScript", () =>

@@ -136,7 +136,7 @@ describe("chorale serve under load", () => {
       const cwd = yield* Binary.folder({ "chorale.yaml": yaml })
       const server = yield* Binary.serve(hello, { cwd })
       assert.strictEqual(Binary.descendants(server.pid).length, 1)
-      const { outcomes, stop } = yield* Traffic.load(6, Traffic.greet(server.url, 100))
+      const { outcomes, stop } = yield* Traffic.load(20, Traffic.greet(server.url, 1000))
       yield* server.line("greeter goes from 1 to 3 replicas")
       yield* until(() => Binary.descendants(server.pid).length === 3)
       yield* stop

@@ -48,7 +48,8 @@ const start = Effect.fnUntraced(function*(loaded: Loaded, options: Options) {
     deployment,
     description,
     module: loaded.module,
-    startTimeout: options.startTimeout * 1000
+    startTimeout: options.startTimeout * 1000,
+    bundle: options.bundle
   }).pipe(
     Effect.provide(layerAddresses(prepared.addresses)),
     Effect.mapError((error) => fail("failed", error.message))

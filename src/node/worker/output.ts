@@ -2,6 +2,7 @@
 import { Context, Effect, Tracer } from "effect"
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
+import { ReplicaText } from "../../internal/replicaText.ts"
 
 /** Takes what was written to one stream, as it comes. */
 export interface Lines {
@@ -19,14 +20,16 @@ export interface Output {
 /** Logs the lines of a replica under its name. */
 export const make = Effect.fnUntraced(function*(name: string) {
   const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>())
+  const worded = yield* ReplicaText
   const runFork = Effect.runForkWith(context)
   const last: Array<string> = []
   const log = (write: Effect.Effect<void>) => {
     runFork(Effect.annotateLogs(write, { replica: name }))
   }
   const output: Output = {
-    stdout: lines((line) => log(Effect.logInfo(line))),
-    stderr: lines((line) => {
+    stdout: lines((text) => log(Effect.logInfo(worded(text)))),
+    stderr: lines((text) => {
+      const line = worded(text)
       last.push(line)
       if (last.length > keptLines) last.shift()
       log(Effect.logWarning(line))

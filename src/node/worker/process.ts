@@ -9,6 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as Net from "node:net"
 import { fileURLToPath } from "node:url"
 import { codecFor } from "../../internal/bytesCodec.ts"
+import { ReplicaText } from "../../internal/replicaText.ts"
 import { ReplicaUsage } from "../../internal/replicaUsage.ts"
 import * as ServiceError from "../../ServiceError.ts"
 import * as Connection from "../socket/connection.ts"
@@ -43,6 +44,7 @@ export const startProcess = Effect.fnUntraced(function*(options: ProcessOptions)
   const said = Deferred.makeUnsafe<FromReplica>()
   const process = yield* Effect.acquireRelease(Effect.sync(() => open(options, command)), ({ close }) => close)
   const { child } = process
+  const worded = yield* ReplicaText
   const output = yield* Output.make(options.name)
   Output.read(child.stdout, output.stdout)
   Output.read(child.stderr, output.stderr)
@@ -67,6 +69,10 @@ export const startProcess = Effect.fnUntraced(function*(options: ProcessOptions)
   const ready = Effect.tap(
     Deferred.await(said),
     (message) => message._tag === "Ready" ? Deferred.await(opened) : Effect.void
+  ).pipe(
+    Effect.map((message): FromReplica =>
+      message._tag === "Failed" ? { ...message, detail: worded(message.detail) } : message
+    )
   )
   yield* Launch.untilReady(options, ready, Deferred.await(lost), output.lastLines)
   process.setReady()
@@ -116,8 +122,11 @@ const open = (options: ProcessOptions, command: Orphans.Command) => {
   const onEnd = (stderr: () => ReadonlyArray<string>, use: (error: WorkerError, expected: boolean) => void) =>
     Effect.runFork(Effect.map(Deferred.await(ended), () => {
       const { exitCode, signalCode: signal } = child
-      const how = signal === null ? `the process exited with ${exitCode}` : `the process was ended by ${signal}`
-      const ending = { exitCode, signal, stderr: stderr(), detail: detail ?? how }
+      // One that has exited by itself was not killed, whatever it was that its end broke.
+      const how = exitCode !== null && child.pid !== undefined
+        ? `the process exited with ${exitCode}`
+        : detail ?? `the process was ended by ${signal}`
+      const ending = { exitCode, signal, stderr: stderr(), detail: how }
       use(Launch.toError("Crashed", options.entry, ending), closing)
     }))
 

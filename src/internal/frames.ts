@@ -60,7 +60,7 @@ export const split = (
 }
 
 /** The head of a message that JSON writes as it is, given its short form; nothing for another. */
-export const write = (message: unknown, short: ReturnType<typeof ShortMessage.shorten>): string | undefined =>
+export const write = (message: unknown, short: ShortMessage.Short | undefined): string | undefined =>
   isPlain(short ?? message) ? JSON.stringify(short ?? { m: message, b: [], z: [] }) : undefined
 
 const toParts = (message: unknown) => {
@@ -75,7 +75,7 @@ const toParts = (message: unknown) => {
 }
 
 /** Whether JSON writes a message as it is. */
-const isPlain = (value: unknown): boolean => {
+export const isPlain = (value: unknown): boolean => {
   if (typeof value === "number") return value !== 0 || !Object.is(value, -0)
   if (typeof value !== "object" || value === null) return true
   if (ArrayBuffer.isView(value)) return false

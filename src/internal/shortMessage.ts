@@ -8,8 +8,11 @@ import type { RpcMessage } from "effect/rpc"
 type Request = readonly [0, id: unknown, tag: unknown, headers: unknown, payload?: unknown]
 type Result = readonly [1, requestId: unknown, value?: unknown]
 
+/** A message in its short form. */
+export type Short = Request | Result
+
 /** A message as an array; nothing where it holds more than a request or a result does. */
-export const shorten = (message: unknown): Request | Result | undefined => {
+export const shorten = (message: unknown): Short | undefined => {
   if (isRequest(message)) {
     const { headers, id, payload, tag } = message
     return payload === undefined ? [0, id, tag, headers] : [0, id, tag, headers, payload]

@@ -1,12 +1,14 @@
 /**
  * Messages as they are posted to another thread: as JSON where that can write them, and otherwise as cloned objects, the
- * bytes in their places.
+ * bytes in their places; calls with tensors are flat.
  *
  * Bytes in shared memory are passed as they are. All other bytes are copied once, and the copy is given away: so neither
  * side can change what the other holds, and nobody's memory is detached.
  */
 import * as Frames from "../../internal/frames.ts"
 import * as ShortMessage from "../../internal/shortMessage.ts"
+import * as FlatMessage from "./flatMessage.ts"
+import type { TypedArray } from "./flatMessage.ts"
 
 /** What is posted at once: one message in JSON or in its short form, or all that one turn of the event loop sends. */
 export type Batch = string | ReadonlyArray<unknown>
@@ -24,9 +26,11 @@ export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuf
     const alone = sent.length === 1 && (typeof first === "string" || Array.isArray(first))
     post(alone ? first : sent, given.length === 0 ? undefined : given)
   }
+  const give = (array: TypedArray) => ownArray(array, transfer)
   return (message: unknown): void => {
     const short = ShortMessage.shorten(message)
-    const posted = Frames.write(message, short) ?? own(short ?? message, transfer)
+    const posted = Frames.write(message, short) ?? (short && FlatMessage.flatten(short, give)) ??
+      own(short ?? message, transfer)
     if (batch.length === 0) process.nextTick(flush)
     batch.push(posted)
   }
@@ -41,14 +45,15 @@ export const receive = (batch: Batch, onMessage: (message: unknown) => void): vo
 
 const decode = (posted: unknown): unknown => {
   if (typeof posted === "string") return Frames.assemble(posted, [])
-  return Array.isArray(posted) ? ShortMessage.expand(posted) : posted
+  if (!Array.isArray(posted)) return posted
+  return ShortMessage.expand(FlatMessage.isFlat(posted) ? FlatMessage.unflatten(posted) : posted)
 }
 
 /** What JSON would make of a value, with its bytes as they can be given away. What needs no change is not copied. */
 const own = (value: unknown, transfer: Array<ArrayBuffer>): unknown => {
   if (typeof value === "function" || typeof value === "symbol") return undefined
   if (typeof value !== "object" || value === null) return value
-  if (isArray(value)) return ownArray(value, transfer)
+  if (FlatMessage.isTypedArray(value)) return ownArray(value, transfer)
   if (Array.isArray(value)) return ownItems(value, transfer)
   if (isRecord(value)) return ownFields(value, transfer)
   return "toJSON" in value && typeof value.toJSON === "function"
@@ -80,11 +85,6 @@ const isRecord = (value: object): value is Record<string, unknown> => {
   return prototype === Object.prototype || prototype === null
 }
 
-/** Any typed array. */
-type TypedArray = Exclude<NodeJS.TypedArray, Buffer>
-
-const isArray = (value: object): value is TypedArray => ArrayBuffer.isView(value) && !(value instanceof DataView)
-
 /** Below this many bytes the copy that cloning makes costs less than giving one away. */
 const worthGiving = 4096
 
@@ -92,7 +92,7 @@ const ownArray = (array: TypedArray, transfer: Array<ArrayBuffer>): TypedArray =
   if (array.buffer instanceof SharedArrayBuffer) return array
   const { byteLength, byteOffset, length } = array
   // Cloning a view clones all of the buffer that it is a view of.
-  if (byteLength < worthGiving) return byteLength === array.buffer.byteLength ? array : array.slice()
+  if (byteLength < worthGiving) return byteLength === array.buffer.byteLength ? array : sliced(array)
   // Every byte of it is written, so it need not be zeroed; it has a buffer of its own.
   const copy = Buffer.allocUnsafeSlow(byteLength)
   copy.set(new Uint8Array(array.buffer, byteOffset, byteLength))
@@ -101,3 +101,7 @@ const ownArray = (array: TypedArray, transfer: Array<ArrayBuffer>): TypedArray =
   const constructor = array instanceof Uint8Array ? Uint8Array : array.constructor as typeof Float32Array
   return new constructor(copy.buffer, copy.byteOffset, length)
 }
+
+/** What `slice` of a Buffer gives is a view of the same memory. */
+const sliced = (array: TypedArray): TypedArray =>
+  array instanceof Uint8Array ? Uint8Array.prototype.slice.call(array) : array.slice()

@@ -47,6 +47,35 @@ describe("messages between threads", () => {
       assert.strictEqual(posts, 1)
     }))
 
+  it.live("arrive with their tensors, wherever these are", () =>
+    Effect.gen(function*() {
+      const tensor = (shape: ReadonlyArray<number>, data: unknown) => ({ dtype: "float32", shape, data })
+      const large = tensor([2, 3], new Float32Array(6).fill(0.5))
+      const none = tensor([0], new Float32Array(0))
+      const values: ReadonlyArray<unknown> = [
+        large,
+        none,
+        tensor([], new BigInt64Array([1n])),
+        { a: large, b: none },
+        { "": large, a: tensor([], Float64Array.of(-0)), text: "b", list: [1, { c: null }], nothing: null },
+        { a: large, zero: -0 },
+        { a: { nested: large }, b: large, list: [large] },
+        { ...large, more: 1 },
+        { a: tensor([1], [1]), b: tensor([1], bytes(1)) },
+        { a: { ...large, shape: ["2"] } },
+        [large],
+        { ["__proto__"]: large }
+      ]
+      for (const value of values) {
+        assert.deepStrictEqual((yield* passed(request(value))).received, [request(value)])
+        assert.deepStrictEqual((yield* passed(result(value))).received, [result(value)])
+      }
+      const odd = yield* passed(result({ a: tensor([undefined as never], bytes(1)) }))
+      assert.deepStrictEqual(odd.received, [result({ a: tensor([null as never], bytes(1)) })])
+      const both = values.flatMap((value) => [request(value), result(value)])
+      assert.deepStrictEqual((yield* passed(...both)).received, both)
+    }))
+
   it.live("are what JSON makes of them also beside bytes", () =>
     Effect.gen(function*() {
       class Point {

@@ -1,4 +1,5 @@
 /** One frame as the body of a request or a response. */
+import * as ExternalMemory from "../internal/externalMemory.ts"
 import * as Frames from "../internal/frames.ts"
 
 /** A frame in parts, in order: where it is large, its attachments are handed on from where they are. */
@@ -66,6 +67,7 @@ export const largest = 2 ** 30
 
 /** Memory of which every byte is written before any is read, so that it need not be zeroed where the platform can. */
 export const allocate = (length: number): Uint8Array<ArrayBuffer> => {
+  ExternalMemory.allocated(length)
   if (typeof Buffer === "undefined") return new Uint8Array(length)
   const { buffer, byteOffset } = Buffer.allocUnsafeSlow(length)
   return new Uint8Array(buffer, byteOffset, length)

@@ -162,10 +162,16 @@ class Rendezvous {
 const streamed = ({ pull }: Rendezvous) =>
   HttpServerResponse.stream(Stream.fromPull(Effect.succeed(pull)), { contentType: Wire.contentType })
 
-const whole = ({ length, parts }: Frame.Parts) =>
-  parts.length === 1
-    ? HttpServerResponse.uint8Array(parts[0], { contentType: Wire.contentType })
-    : HttpServerResponse.stream(oneByOne(parts), { contentType: Wire.contentType, contentLength: length })
+/** What a stream has written stays in memory until V8 collects everything: up to a size, a copy costs much less. */
+const whole = (frame: Frame.Parts) =>
+  frame.parts.length === 1 || frame.length <= longestCopy
+    ? HttpServerResponse.uint8Array(Frame.join(frame), { contentType: Wire.contentType })
+    : HttpServerResponse.stream(oneByOne(frame.parts), {
+      contentType: Wire.contentType,
+      contentLength: frame.length
+    })
+
+const longestCopy = 8 * 1024 * 1024
 
 /** Parts that are written from where they are. What comes at once out of a stream would be joined. */
 const oneByOne = (parts: ReadonlyArray<Uint8Array>) => Stream.rechunk(Stream.fromIterable(parts), 1)

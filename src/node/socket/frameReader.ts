@@ -4,6 +4,7 @@
  * A frame with attachments is copied once, into a buffer of exactly its length that belongs to it alone. What a frame
  * only claims to hold is not set aside: until a sixteenth of it is here, its buffer is at most twice what has come.
  */
+import * as ExternalMemory from "../../internal/externalMemory.ts"
 import * as Frames from "../../internal/frames.ts"
 
 export interface FrameReader {
@@ -110,6 +111,7 @@ const capacity = (length: number, received: number): number =>
 
 // Every byte of it is written before any is read, so it need not be zeroed.
 const allocate = (length: number): Uint8Array<ArrayBuffer> => {
+  ExternalMemory.allocated(length)
   const buffer = Buffer.allocUnsafeSlow(length)
   return new Uint8Array(buffer.buffer, buffer.byteOffset, length)
 }

@@ -5,6 +5,7 @@
  * `[2, id, tag, headers, others]` or `[3, requestId, others]`, and then of each tensor its key, dtype, data, rank and
  * sizes. `headers` are JSON, and so is `others`, the fields that are no tensors; a value that is a tensor has no others.
  */
+import * as ExternalMemory from "../../internal/externalMemory.ts"
 import * as Frames from "../../internal/frames.ts"
 import type { Short } from "../../internal/shortMessage.ts"
 
@@ -43,7 +44,9 @@ export const unflatten = (flat: Flat): ReadonlyArray<unknown> => {
     const key = String(flat[at])
     const sizesAt = at + 4
     const next = sizesAt + Number(flat[at + 3])
-    fields[key] = { dtype: flat[at + 1], shape: flat.slice(sizesAt, next), data: flat[at + 2] }
+    const data = flat[at + 2]
+    if (isTypedArray(data) && data.buffer instanceof ArrayBuffer) ExternalMemory.allocated(data.byteLength)
+    fields[key] = { dtype: flat[at + 1], shape: flat.slice(sizesAt, next), data }
     at = next
   }
   const value = others === "" ? fields[""] : fields

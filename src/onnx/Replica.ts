@@ -7,6 +7,7 @@ import type { Scope } from "effect"
 import { basename } from "node:path"
 import { Worker } from "node:worker_threads"
 import * as ExitGuard from "../internal/exitGuard.ts"
+import * as ExternalMemory from "../internal/externalMemory.ts"
 import * as Tensor from "../Tensor.ts"
 import * as Arena from "./Arena.ts"
 import type { Port, Tensors } from "./feeds.ts"
@@ -166,6 +167,7 @@ const named = (port: Port): Port => ({
 const tensors = (outputs: ReadonlyArray<Named>): Tensors => {
   const results: Record<string, Tensor.Tensor> = {}
   for (const [name, dtype, shape, data] of outputs) {
+    ExternalMemory.allocated(data.byteLength)
     results[name] = dtype === "float16" && !(data instanceof Uint16Array)
       ? { dtype, shape, data: new Uint16Array(data.buffer, data.byteOffset, data.length) }
       : { dtype, shape, data }

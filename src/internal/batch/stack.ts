@@ -1,6 +1,7 @@
 /** Several tensors as one, and back. */
 import { Effect, Schema } from "effect"
 import * as Tensor from "../../Tensor.ts"
+import * as ExternalMemory from "../externalMemory.ts"
 import * as Blocks from "./blocks.ts"
 
 /**
@@ -148,6 +149,7 @@ const slices = <D extends Tensor.Dtype, Sizes extends ReadonlyArray<number>>(
   sizes: ReadonlyArray<number>
 ): ReadonlyArray<Tensor.Shaped<D, Sizes>> => {
   const row = Tensor.size(tensor.shape.slice(1))
+  ExternalMemory.allocated(tensor.data.byteLength)
   let start = 0
   return sizes.map((size) => {
     // A slice has the type of what it is cut from, which a union of typed arrays loses.
@@ -239,4 +241,8 @@ const withRows = <Sizes extends ReadonlyArray<number>>(shape: Sizes, rows: numbe
 const allocate = <D extends Tensor.Dtype, Sizes extends ReadonlyArray<number>>(
   dtype: D,
   shape: ReadonlyArray<number>
-): Tensor.Shaped<D, Sizes> => Tensor.zeros(dtype, shape) as unknown as Tensor.Shaped<D, Sizes>
+): Tensor.Shaped<D, Sizes> => {
+  const tensor = Tensor.zeros(dtype, shape)
+  ExternalMemory.allocated(tensor.data.byteLength)
+  return tensor as unknown as Tensor.Shaped<D, Sizes>
+}

@@ -43,6 +43,26 @@ describe("Batch.make", () => {
       assert.strictEqual((yield* call.stats).running, 1)
     }))
 
+  it.effect("lets no turn pass for a caller who is alone, and runs what is called in one step together", () =>
+    Effect.gen(function*() {
+      const model = simulated<number>()
+      const call = yield* Batch.make({ run: model.run })
+      const step = Effect.promise(() => Promise.resolve())
+      yield* forkAll(call, [0])
+      yield* step
+      assert.deepStrictEqual(model.sizes(), [1])
+      yield* pass(d(1))
+      yield* forkAll(call, numbers(3))
+      yield* step
+      assert.deepStrictEqual(model.sizes(), [1, 3])
+      yield* pass(d(3))
+      yield* forkAll(call, [0])
+      yield* step
+      assert.deepStrictEqual(model.sizes(), [1, 3])
+      yield* turns
+      assert.deepStrictEqual(model.sizes(), [1, 3, 1])
+    }))
+
   it.effect("takes what waits as soon as the executor is free", () =>
     Effect.gen(function*() {
       const model = simulated<number>()

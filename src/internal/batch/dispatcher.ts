@@ -70,7 +70,8 @@ export interface Dispatcher<Item, A, E> {
 
 /**
  * The turns of the event loop without a call after which a free executor begins: fewer when the last run was of one,
- * because a caller who is alone would wait for nobody.
+ * because a caller who is alone would wait for nobody. Where it has also left nobody waiting, what is called together in
+ * one step of the program runs together, and no turn is waited for.
  */
 const quietTurns = { alone: 1, together: 2 }
 
@@ -137,6 +138,13 @@ export const make = <Item, A, E>(
     if (gathering) return
     gathering = true
     turns.scheduleTask(turn, 0)
+  }
+  const gatherStep = () => {
+    gathering = true
+    queueMicrotask(() => {
+      gathering = false
+      dispatch(true)
+    })
   }
   const turn = () => {
     gathering = false
@@ -236,7 +244,9 @@ export const make = <Item, A, E>(
       arrivals++
       if (underway.size === executors) return undefined
       if (isPlenty()) dispatch(false)
-      else if (!gathering) gather()
+      else if (gathering) return undefined
+      else if (latestSize === 1 && underway.size === 0) gatherStep()
+      else gather()
       return undefined
     },
     withdraw(entry) {

@@ -1,27 +1,35 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from "node:perf_hooks"
 import * as ExternalMemory from "../../src/internal/externalMemory.ts"
 
 const mebibyte = 1024 * 1024
 
-/** The most memory outside of the heap that was added while so many buffers of one mebibyte came and went. */
-const peak = (buffers: number): number => {
-  const before = process.memoryUsage().arrayBuffers
-  let most = 0
-  for (let index = 0; index < buffers; index++) {
-    Buffer.allocUnsafeSlow(mebibyte)
-    ExternalMemory.allocated(mebibyte)
-    most = Math.max(most, process.memoryUsage().arrayBuffers - before)
-  }
-  return most
-}
-
-describe("memory of messages", () => {
-  it("is freed soon after nothing refers to it any more", () => {
-    assert.isBelow(peak(200), 24 * mebibyte)
+/** Succeeds when there have been so many collections of young objects while and after something was done. */
+const collections = (count: number, work: () => void) =>
+  Effect.callback<void>((resume) => {
+    let seen = 0
+    const observer = new PerformanceObserver((list) => {
+      // Entries of this type have such a detail.
+      const entries = list.getEntries() as ReadonlyArray<{ readonly detail?: NodeGCPerformanceDetail }>
+      seen += entries.filter(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MINOR).length
+      if (seen < count) return
+      observer.disconnect()
+      resume(Effect.void)
+    })
+    observer.observe({ entryTypes: ["gc"] })
+    work()
+    return Effect.sync(() => observer.disconnect())
   })
 
+describe("memory of messages", () => {
+  it.live("has the young objects collected once for each 16 MiB of it", () =>
+    collections(6, () => {
+      for (let index = 0; index < 100; index++) ExternalMemory.allocated(mebibyte)
+    }))
+
   it("leaves the program without a collector that it did not ask for", () => {
-    peak(20)
+    for (let index = 0; index < 20; index++) ExternalMemory.allocated(mebibyte)
     assert.isUndefined(globalThis.gc)
   })
 })

@@ -71,7 +71,10 @@ export const serve = Command.make("serve", flags, (options) =>
       "Runs a deployment and serves what it exposes over HTTP.\n\n" +
         "SIGTERM and SIGINT stop it when the calls that it has taken are answered. SIGHUP reads chorale.yaml again: " +
         "replicas, traffic and scaling change at once. SIGUSR2 replaces all replicas in threads and processes, one " +
-        "after another, and no call fails because of it."
+        "after another, and no call fails because of it; they then run what the files of the program say by now.\n\n" +
+        "Processes start from one file that a bundler makes of the program, and take a third less memory so. They import " +
+        "its modules one by one with --no-bundle, where rolldown is not installed, and where NODE_OPTIONS imports " +
+        "something before them."
     ),
     Command.withShortDescription("Runs a deployment and serves what it exposes over HTTP."),
     Command.withExamples([

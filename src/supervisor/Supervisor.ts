@@ -6,8 +6,6 @@
  * relay of this process, so that replicas, limits and even all processes of a unit can change under calls that run.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
-import * as Fs from "node:fs/promises"
-import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Deployment from "../Deployment.ts"
 import type { Differences } from "../deployment/apply.ts"
@@ -20,6 +18,7 @@ import * as Located from "./located.ts"
 import * as Program from "./program.ts"
 import type { ReplicaNotReady } from "./replicas.ts"
 import { scale } from "./scale.ts"
+import { temporaryFolder } from "./temporaryFolder.ts"
 import * as Unit from "./unit.ts"
 
 export { StartFailed } from "./unit.ts"
@@ -111,7 +110,7 @@ const makeGateways = Effect.fnUntraced(function*({ units }: DeploymentDescriptio
   const apart = units.filter(({ placement, url }) => url === undefined && placement !== "local")
   const called = new Set(apart.flatMap(({ dependsOn }) => dependsOn))
   const addresses = new Map<string, string>()
-  const directory = called.size === 0 ? "" : yield* temporaryDirectory
+  const directory = called.size === 0 ? "" : yield* Effect.orDie(temporaryFolder)
   const open = (service: Model.Any, described: UnitDescription, client: Model.AnyClient) =>
     Effect.suspend(() => {
       if (!called.has(described.name)) return Effect.void
@@ -133,11 +132,6 @@ const makeGateways = Effect.fnUntraced(function*({ units }: DeploymentDescriptio
     })
   return { addresses, open }
 })
-
-const temporaryDirectory = Effect.acquireRelease(
-  Effect.promise(() => Fs.mkdtemp(Path.join(Os.tmpdir(), "chorale-"))),
-  (path) => Effect.promise(() => Fs.rm(path, { recursive: true, force: true }))
-)
 
 const makeApply = (first: DeploymentDescription, units: ReadonlyMap<string, Unit.RunningUnit>) => {
   let current = first

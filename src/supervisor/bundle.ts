@@ -6,12 +6,11 @@
  */
 import { Effect, Schema, type Scope } from "effect"
 import { execFile } from "node:child_process"
-import * as Fs from "node:fs/promises"
-import * as Os from "node:os"
 import * as Path from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { stripVTControlCharacters } from "node:util"
 import { codes, programFile, type Task } from "./bundleTask.ts"
+import { temporaryFolder } from "./temporaryFolder.ts"
 
 /** A program that could not be bundled. */
 export class BundleFailed extends Schema.TaggedError<BundleFailed>()("BundleFailed", {
@@ -32,7 +31,10 @@ export const make = Effect.fnUntraced(function*(
   module: URL,
   execArgv: ReadonlyArray<string>
 ): Effect.fn.Return<URL, BundleFailed, Scope.Scope> {
-  const folder = yield* temporaryFolder
+  const folder = yield* Effect.mapError(
+    temporaryFolder,
+    ({ cause }) => new BundleFailed({ reason: "Failed", detail: String(cause) })
+  )
   yield* bundle({ module: fileURLToPath(module), conditions: conditions(execArgv), folder })
   return pathToFileURL(Path.join(folder, programFile))
 })
@@ -68,11 +70,3 @@ const conditions = (execArgv: ReadonlyArray<string>): Array<string> => {
   })
   return ["node", "import", "module-sync", "node-addons", ...told]
 }
-
-const temporaryFolder = Effect.acquireRelease(
-  Effect.tryPromise({
-    try: () => Fs.mkdtemp(Path.join(Os.tmpdir(), "chorale-")),
-    catch: (cause) => new BundleFailed({ reason: "Failed", detail: String(cause) })
-  }),
-  (path) => Effect.promise(() => Fs.rm(path, { recursive: true, force: true }))
-)

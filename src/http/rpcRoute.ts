@@ -9,6 +9,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { HttpServerError } from "effect/http"
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import { codecFor } from "../internal/bytesCodec.ts"
+import { CallMap } from "../internal/callMap.ts"
 import * as Wire from "../internal/wire.ts"
 import * as Answer from "./answer.ts"
 import * as Frame from "./frame.ts"
@@ -39,7 +40,7 @@ interface Call {
 const client = 0
 
 export const make: Effect.Effect<RpcRoute> = Effect.gen(function*() {
-  const calls = new Map<string | number, Call>()
+  const calls = new CallMap<string | number, Call>()
   const disconnects = yield* Queue.make<number>()
   // A call is part of its caller's trace, not of the span in which the server was built.
   const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>())

@@ -7,6 +7,7 @@
  */
 import { Effect, Exit, Schema, type Scope } from "effect"
 import { RpcClient, type RpcMessage } from "effect/rpc"
+import { CallMap } from "./callMap.ts"
 
 /** Sends a request by its tag, with a payload that is encoded; gives the result as it travels. */
 export type Call = (
@@ -29,7 +30,7 @@ export const make: Effect.Effect<Call, never, RpcClient.Protocol | Scope.Scope> 
   const clientId = nextId()
   const decodeExit = Schema.decodeUnknownEffect(codecFor(Schema.Exit(Schema.Any, Schema.Any, Schema.Defect())))
   const decodeDefect = Schema.decodeUnknownExit(codecFor(Schema.Defect()))
-  const waiting = new Map<string | number, Waiting>()
+  const waiting = new CallMap<string | number, Waiting>()
   let isClosed = false
 
   const settle = (call: Waiting, answer: Answer) => {
@@ -38,9 +39,9 @@ export const make: Effect.Effect<Call, never, RpcClient.Protocol | Scope.Scope> 
   }
   /** Resumes all that wait, who may call again at once. */
   const settleAll = (answer: Answer) => {
-    const calls = Array.from(waiting.values())
+    const calls = waiting.entries()
     waiting.clear()
-    for (const call of calls) settle(call, answer)
+    for (const [, call] of calls) settle(call, answer)
   }
 
   const receive = (message: RpcMessage.FromServerEncoded): Effect.Effect<void> => {

@@ -7,6 +7,7 @@
  */
 import { Cause, Context, Effect, ErrorReporter, Exit, Fiber, Schema, Tracer } from "effect"
 import { type RpcMessage, RpcSchema, type RpcServer } from "effect/rpc"
+import { CallMap } from "./callMap.ts"
 
 /** Answers a request with a payload as it travels. */
 export type Handler = (
@@ -16,6 +17,7 @@ export type Handler = (
 
 type Protocol = RpcServer.Protocol["Service"]
 type Receive = Parameters<Protocol["run"]>[0]
+type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 export interface UnaryServer {
   /** The protocol for the server of Effect's RPC, which sees only what is not answered here. */
@@ -27,8 +29,8 @@ export interface UnaryServer {
 }
 
 interface Client {
-  readonly calls: Map<string | number, Fiber.Fiber<unknown, unknown>>
-  /** Passes on that no further request comes, when the last call has ended. */
+  readonly calls: CallMap<string | number, AnyFiber>
+  /** What is to be done when the last call has ended, once no further one comes. */
   end: (() => void) | undefined
 }
 
@@ -68,9 +70,14 @@ export const make = Effect.fnUntraced(function*(protocol: Protocol, handlers: Re
     }
   }
 
-  const start = (clientId: number, { headers, id, payload }: RpcMessage.RequestEncoded, handler: Handler) => {
-    const client: Client = clients.get(clientId) ?? { calls: new Map(), end: undefined }
+  const newClient = (clientId: number) => {
+    const client: Client = { calls: new CallMap(), end: undefined }
     clients.set(clientId, client)
+    return client
+  }
+
+  const start = (clientId: number, { headers, id, payload }: RpcMessage.RequestEncoded, handler: Handler) => {
+    const client = clients.get(clientId) ?? newClient(clientId)
     const fiber = runFork(
       Effect.onExitPrimitive(
         Effect.withFiber((fiber) => {
@@ -83,10 +90,16 @@ export const make = Effect.fnUntraced(function*(protocol: Protocol, handlers: Re
     )
     fiber.addObserver(() => {
       client.calls.delete(id)
-      if (client.calls.size > 0) return
-      clients.delete(clientId)
-      client.end?.()
+      if (client.calls.size === 0) client.end?.()
     })
+  }
+
+  const disconnect = (clientId: number) => {
+    const client = clients.get(clientId)
+    if (client === undefined) return
+    client.end = () => clients.delete(clientId)
+    if (client.calls.size === 0) client.end()
+    for (const [, call] of client.calls.entries()) call.interruptUnsafe()
   }
 
   const receive = (others: Receive): Receive => (clientId, message) => {
@@ -108,8 +121,9 @@ export const make = Effect.fnUntraced(function*(protocol: Protocol, handlers: Re
         return Effect.void
       }
       case "Eof": {
-        if (client === undefined) return others(clientId, message)
+        if (client === undefined || client.calls.size === 0) return others(clientId, message)
         client.end = () => {
+          client.end = undefined
           runFork(others(clientId, message))
         }
         return Effect.void
@@ -119,15 +133,12 @@ export const make = Effect.fnUntraced(function*(protocol: Protocol, handlers: Re
     }
   }
 
-  const interrupt = (calls: Iterable<Fiber.Fiber<unknown, unknown>>) => {
-    for (const call of calls) call.interruptUnsafe()
-  }
   const server: UnaryServer = {
     protocol: { ...protocol, run: (others) => protocol.run(receive(others)) },
-    disconnect: (clientId) => Effect.sync(() => interrupt(clients.get(clientId)?.calls.values() ?? [])),
+    disconnect: (clientId) => Effect.sync(() => disconnect(clientId)),
     close: Effect.suspend(() => {
       isClosed = true
-      return Fiber.interruptAll(Array.from(clients.values()).flatMap(({ calls }) => Array.from(calls.values())))
+      return Fiber.interruptAll(Array.from(clients.values()).flatMap(({ calls }) => calls.entries().map(([, call]) => call)))
     })
   }
   return server

@@ -1,5 +1,6 @@
 /** The requests on one connection of a client that the server has not answered. */
 import type { RpcMessage } from "effect/rpc"
+import { CallMap } from "../../internal/callMap.ts"
 import type { ReplicaLoad } from "../../internal/replicaLoad.ts"
 
 export type RequestId = string | number
@@ -12,7 +13,7 @@ export interface Waiting {
 
 export class Requests {
   private readonly load: ReplicaLoad
-  private readonly waiting = new Map<RequestId, Waiting>()
+  private readonly waiting = new CallMap<RequestId, Waiting>()
   /** Those whose callers have gone. */
   private readonly abandoned = new Set<RequestId>()
 
@@ -50,7 +51,7 @@ export class Requests {
 
   /** No caller waits any longer; returns those that did. */
   clearWaiting(): ReadonlyArray<readonly [RequestId, Waiting]> {
-    const requests = Array.from(this.waiting)
+    const requests = this.waiting.entries()
     this.waiting.clear()
     return requests
   }

@@ -3,6 +3,7 @@ import { Context, Deferred, Duration, Effect, Queue, Schedule, Tracer } from "ef
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import type * as Net from "node:net"
 import { codecFor } from "../../internal/bytesCodec.ts"
+import { CallMap } from "../../internal/callMap.ts"
 import { deliver } from "../../internal/deliver.ts"
 import * as FailedExit from "../../internal/failedExit.ts"
 import * as Frames from "../../internal/frames.ts"
@@ -22,7 +23,7 @@ export interface SocketProtocol {
 interface Client {
   readonly connection: Connection.Connection
   /** The tag of each by its id. */
-  readonly calls: Map<string | number, string>
+  readonly calls: CallMap<string | number, string>
 }
 
 export const make = Effect.fnUntraced(function*(options: {
@@ -71,7 +72,7 @@ export const make = Effect.fnUntraced(function*(options: {
             if (error !== undefined) runFork(Effect.logDebug(`A connection was closed: ${error.message}`))
           }
         })
-        const client: Client = { connection, calls: new Map() }
+        const client: Client = { connection, calls: new CallMap() }
         clients.set(id, client)
         socket.on("data", (chunk: Buffer) => {
           connection.receive(chunk)

@@ -6,6 +6,7 @@
 import { Clock, Context, Duration, Effect, Tracer } from "effect"
 import { RpcClient, type RpcMessage, type RpcSerialization } from "effect/rpc"
 import * as CallHeaders from "../../internal/callHeaders.ts"
+import { CallMap } from "../../internal/callMap.ts"
 import { deliver } from "../../internal/deliver.ts"
 import * as FailedExit from "../../internal/failedExit.ts"
 import { ReplicaEnd } from "../../internal/replicaEnd.ts"
@@ -48,7 +49,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const end = yield* ReplicaEnd
   // What arrives belongs to the traces of the calls, not to the span in which the replica was started.
   const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
-  const waiting = new Map<RequestId, Waiting>()
+  const waiting = new CallMap<RequestId, Waiting>()
   let gone: ServiceError.Reason | undefined
   let watching = false
   let receive: Link["receive"] = () => undefined
@@ -60,7 +61,7 @@ export const make = Effect.fnUntraced(function*(options: {
     Effect.andThen(Effect.sync(() => {
       const at = now()
       watching = false
-      for (const { overdueAt, tag } of waiting.values()) {
+      for (const [, { overdueAt, tag }] of waiting.entries()) {
         if (overdueAt <= at) return options.onOverdue(tag)
         watching ||= overdueAt !== Infinity
       }
@@ -102,7 +103,7 @@ export const make = Effect.fnUntraced(function*(options: {
 
       const deliveryOf = (message: Message) => {
         if (message._tag === "Defect") {
-          for (const [id, request] of Array.from(waiting)) remove(id, request)
+          for (const [id, request] of waiting.entries()) remove(id, request)
           return () => Effect.forEach(Array.from(clientIds), (id) => writeResponse(id, message), { discard: true })
         }
         if (message._tag !== "Chunk" && message._tag !== "Exit") return undefined
@@ -151,7 +152,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const close = (reason: ServiceError.Reason) => {
     gone ??= reason
     end.withdrawn()
-    for (const id of Array.from(waiting.keys())) refuse(id, gone)
+    for (const [id] of waiting.entries()) refuse(id, gone)
     end.ended(new ServiceError.Unavailable({ detail: detailOf(gone) }))
   }
   const link: Link = { protocol, receive: (message) => receive(message), close }

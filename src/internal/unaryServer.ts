@@ -138,7 +138,9 @@ export const make = Effect.fnUntraced(function*(protocol: Protocol, handlers: Re
     disconnect: (clientId) => Effect.sync(() => disconnect(clientId)),
     close: Effect.suspend(() => {
       isClosed = true
-      return Fiber.interruptAll(Array.from(clients.values()).flatMap(({ calls }) => calls.entries().map(([, call]) => call)))
+      return Fiber.interruptAll(
+        Array.from(clients.values()).flatMap(({ calls }) => calls.entries().map(([, call]) => call))
+      )
     })
   }
   return server

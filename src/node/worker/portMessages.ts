@@ -1,19 +1,20 @@
 /**
- * Messages as they are posted to another thread: as JSON where that can write them, and otherwise as cloned objects, the
- * bytes in their places; calls with tensors are flat.
+ * Messages as they are posted to another thread: most without the names in them, of the others as JSON those that JSON
+ * can write, and the rest as cloned objects, the bytes in their places.
  *
  * Bytes in shared memory are passed as they are. All other bytes are copied once, and the copy is given away: so neither
  * side can change what the other holds, and nobody's memory is detached.
  */
 import * as Frames from "../../internal/frames.ts"
 import * as ShortMessage from "../../internal/shortMessage.ts"
-import * as FlatMessage from "./flatMessage.ts"
-import type { TypedArray } from "./flatMessage.ts"
+import * as Shapes from "./shapes.ts"
 
 /** What is posted at once: one message in JSON or in its short form, or all that one turn of the event loop sends. */
 export type Batch = string | ReadonlyArray<unknown>
 
-/** Collects what is to be posted, and posts it when the present turn of the event loop is over. */
+const settled = Promise.resolve()
+
+/** Collects what is to be posted, and posts it when what runs now has ended. */
 export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuffer> | undefined) => void) => {
   let batch: Array<unknown> = []
   let transfer: Array<ArrayBuffer> = []
@@ -26,34 +27,47 @@ export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuf
     const alone = sent.length === 1 && (typeof first === "string" || Array.isArray(first))
     post(alone ? first : sent, given.length === 0 ? undefined : given)
   }
-  const give = (array: TypedArray) => ownArray(array, transfer)
+  const write = Shapes.makeWriter((array) => ownArray(array, transfer))
   return (message: unknown): void => {
     const short = ShortMessage.shorten(message)
-    const posted = Frames.write(message, short) ?? (short && FlatMessage.flatten(short, give)) ??
-      own(short ?? message, transfer)
-    if (batch.length === 0) process.nextTick(flush)
+    const posted = (short && write(short)) ?? Frames.write(message, short) ?? own(short ?? message, transfer)
+    // A tick of Node would be a call into JavaScript of its own, after this one.
+    if (batch.length === 0) void settled.then(flush)
     batch.push(posted)
   }
 }
 
-/** Gives each message that was posted, as it was given to the sender. */
-export const receive = (batch: Batch, onMessage: (message: unknown) => void): void => {
-  // A short message begins with a number, and no message is one.
-  if (typeof batch === "string" || typeof batch[0] === "number") return onMessage(decode(batch))
-  for (const posted of batch) onMessage(decode(posted))
-}
-
-const decode = (posted: unknown): unknown => {
-  if (typeof posted === "string") return Frames.assemble(posted, [])
-  if (!Array.isArray(posted)) return posted
-  return ShortMessage.expand(FlatMessage.isFlat(posted) ? FlatMessage.unflatten(posted) : posted)
+/** Takes all that is posted, in its order, and gives each message as it was given to the sender. */
+export const makeReceiver = (onMessage: (message: unknown) => void) => {
+  const read = Shapes.makeReader()
+  const decode = (posted: unknown): unknown => {
+    if (typeof posted === "string") return decodeText(posted, [])
+    if (Shapes.hasArrays(posted)) {
+      const [text, ...arrays] = posted
+      return decodeText(text, arrays)
+    }
+    return Array.isArray(posted) ? ShortMessage.expand(posted) : posted
+  }
+  const decodeText = (text: string, arrays: ReadonlyArray<Shapes.TypedArray>): unknown => {
+    const head: unknown = JSON.parse(text)
+    if (Shapes.hasShape(head)) return read(head, arrays)
+    // What is written as JSON and not in its short form is in an object of its own.
+    return Array.isArray(head) ? ShortMessage.expand(head) : (head as { readonly m: unknown }).m
+  }
+  return (batch: Batch): void => {
+    // A short message begins with a number, and no message is one, nor a typed array.
+    if (typeof batch === "string" || typeof batch[0] === "number" || Shapes.hasArrays(batch)) {
+      return onMessage(decode(batch))
+    }
+    for (const posted of batch) onMessage(decode(posted))
+  }
 }
 
 /** What JSON would make of a value, with its bytes as they can be given away. What needs no change is not copied. */
 const own = (value: unknown, transfer: Array<ArrayBuffer>): unknown => {
   if (typeof value === "function" || typeof value === "symbol") return undefined
   if (typeof value !== "object" || value === null) return value
-  if (FlatMessage.isTypedArray(value)) return ownArray(value, transfer)
+  if (Shapes.isTypedArray(value)) return ownArray(value, transfer)
   if (Array.isArray(value)) return ownItems(value, transfer)
   if (isRecord(value)) return ownFields(value, transfer)
   return "toJSON" in value && typeof value.toJSON === "function"
@@ -88,7 +102,7 @@ const isRecord = (value: object): value is Record<string, unknown> => {
 /** Below this many bytes the copy that cloning makes costs less than giving one away. */
 const worthGiving = 4096
 
-const ownArray = (array: TypedArray, transfer: Array<ArrayBuffer>): TypedArray => {
+const ownArray = (array: Shapes.TypedArray, transfer: Array<ArrayBuffer>): Shapes.TypedArray => {
   if (array.buffer instanceof SharedArrayBuffer) return array
   const { byteLength, byteOffset, length } = array
   // Cloning a view clones all of the buffer that it is a view of.
@@ -103,5 +117,5 @@ const ownArray = (array: TypedArray, transfer: Array<ArrayBuffer>): TypedArray =
 }
 
 /** What `slice` of a Buffer gives is a view of the same memory. */
-const sliced = (array: TypedArray): TypedArray =>
+const sliced = (array: Shapes.TypedArray): Shapes.TypedArray =>
   array instanceof Uint8Array ? Uint8Array.prototype.slice.call(array) : array.slice()

@@ -21,9 +21,10 @@ export const make = Effect.fnUntraced(function*(port: MessagePort) {
   return yield* RpcServer.Protocol.make((writeRequest) =>
     Effect.sync(() => {
       // What the client of a thread sends is what RPC has a server receive.
-      const receive = (message: unknown) =>
+      const receive = PortMessages.makeReceiver((message) =>
         deliver(runFork, () => writeRequest(client, message as RpcMessage.FromClientEncoded), fail)
-      port.on("message", (batch: PortMessages.Batch) => PortMessages.receive(batch, receive))
+      )
+      port.on("message", receive)
       return {
         disconnects,
         send: (_client: number, message: RpcMessage.FromServerEncoded) => {

@@ -43,8 +43,7 @@ export const startThread = Effect.fnUntraced(function*(options: Options) {
     onOverdue: () => undefined
   })
   // What the server of a thread sends is what RPC has a client receive.
-  const receive = (message: unknown) => link.receive(message as RpcMessage.FromServerEncoded)
-  const answered = (batch: PortMessages.Batch) => PortMessages.receive(batch, receive)
+  const answered = PortMessages.makeReceiver((message) => link.receive(message as RpcMessage.FromServerEncoded))
   calls.on("message", answered)
   calls.unref()
   worker.on("message", (posted: FromReplica | Written) => {

@@ -13,8 +13,9 @@ const passed = (...messages: ReadonlyArray<unknown>) =>
       posts++
       port1.postMessage(batch, transfer)
     })
+    const receive = PortMessages.makeReceiver((message) => received.push(message))
     port2.on("message", (posted: PortMessages.Batch) => {
-      PortMessages.receive(posted, (message) => received.push(message))
+      receive(posted)
       if (received.length === messages.length) resume(Effect.succeed({ received, posts }))
     })
     for (const message of messages) send(message)

@@ -1,0 +1,236 @@
+/**
+ * Requests and results without the names in them.
+ *
+ * The messages of a port repeat themselves: a method is called with the same headers and the same fields. Its sender gives
+ * each such shape a number with the first message of it, and writes of those that follow only what is different: names
+ * are a tenth of a call, and to clone objects takes several times as long as to clone what is in them.
+ *
+ * A message is the JSON of `[4, shape, id, ...values]`. The first of a shape is `[5, description, id, ...values]`, and the
+ * shape has the next number. The values are those of the headers and then those that the fields hold, in their order, but
+ * for typed arrays: a message with some is an array of its JSON and of them.
+ */
+import * as ExternalMemory from "../../internal/externalMemory.ts"
+import * as Frames from "../../internal/frames.ts"
+import { expand, type Short } from "../../internal/shortMessage.ts"
+
+/** Any typed array. */
+export type TypedArray = Exclude<NodeJS.TypedArray, Buffer>
+
+export const isTypedArray = (u: unknown): u is TypedArray => ArrayBuffer.isView(u) && !(u instanceof DataView)
+
+/** A message as it is posted. */
+export type Posted = string | readonly [string, ...ReadonlyArray<TypedArray>]
+
+/** What is the same in messages of one shape. Requests have the tag of their method, and results none. */
+type Description = readonly [tag: string | null, headers: ReadonlyArray<string>, field: FieldDescription]
+
+/** A value that JSON writes as it is, a typed array, or an object: its keys, each followed by its description. */
+type FieldDescription = typeof json | typeof typed | ReadonlyArray<string | FieldDescription>
+
+const json = 0
+const typed = 1
+
+type Field = typeof json | typeof typed | Fields
+
+interface Fields {
+  readonly keys: ReadonlyArray<string>
+  readonly fields: ReadonlyArray<Field>
+  /** To copy an object and to replace what it holds is faster than to add fields to an empty one. */
+  readonly sample: Readonly<Record<string, null>>
+}
+
+interface Shape {
+  readonly tag: string | null
+  readonly headers: ReadonlyArray<string>
+  /** The payload or the result. */
+  readonly field: Field
+}
+
+interface Numbered extends Shape {
+  readonly number: number
+}
+
+/** Larger objects are written with their names. */
+const maxFields = 64
+
+/** Keys that are names of other things, such as in a dictionary, would make a shape of each message. */
+const maxShapes = 16
+
+/** Gives what writes a request or a result; nothing for one that has no shape. `give` makes an array what can be posted. */
+export const makeWriter = (give: (array: TypedArray) => TypedArray) => {
+  const byTag = new Map<string | null, Array<Numbered>>()
+  let count = 0
+
+  const shapesOf = (tag: string | null) => {
+    const known = byTag.get(tag)
+    if (known !== undefined) return known
+    const added: Array<Numbered> = []
+    byTag.set(tag, added)
+    return added
+  }
+
+  return (short: Short): Posted | undefined => {
+    const tag = short[0] === 0 ? short[2] : null
+    const headers = short[0] === 0 ? short[3] : noHeaders
+    const value = short[0] === 0 ? short[4] : short[2]
+    if (value === undefined || !isTag(tag) || !isHeaders(headers)) return undefined
+    const shapes = shapesOf(tag)
+    for (const { field, headers: names, number } of shapes) {
+      const values: Array<unknown> = [4, number, short[1]]
+      const arrays: Array<TypedArray> = []
+      if (pushHeaders(values, headers, names) && pushValues(values, arrays, value, field)) {
+        return post(values, arrays, give)
+      }
+    }
+    const field = shapes.length < maxShapes ? describe(value) : undefined
+    if (field === undefined) return undefined
+    const description: Description = [tag, headers.map(([name]) => name), field]
+    const shape = { ...shapeOf(description), number: count }
+    const values: Array<unknown> = [5, description, short[1]]
+    const arrays: Array<TypedArray> = []
+    pushHeaders(values, headers, shape.headers)
+    pushValues(values, arrays, value, shape.field)
+    const posted = post(values, arrays, give)
+    // Not before: a message that cannot be written tells nobody of its shape.
+    shapes.push(shape)
+    count++
+    return posted
+  }
+}
+
+const post = (
+  values: ReadonlyArray<unknown>,
+  arrays: ReadonlyArray<TypedArray>,
+  give: (array: TypedArray) => TypedArray
+): Posted => {
+  const text = JSON.stringify(values)
+  return arrays.length === 0 ? text : [text, ...arrays.map(give)]
+}
+
+export const hasArrays = (u: unknown): u is readonly [string, ...ReadonlyArray<TypedArray>] =>
+  Array.isArray(u) && u.length > 1 && isTypedArray(u[1])
+
+export const hasShape = (head: unknown): head is ReadonlyArray<unknown> =>
+  Array.isArray(head) && (head[0] === 4 || head[0] === 5)
+
+/** Gives what makes messages of all that the writer at the other end wrote, in its order. */
+export const makeReader = () => {
+  const shapes: Array<Shape> = []
+  const shapeAt = (kind: unknown, which: unknown): Shape => {
+    // The writer of this module wrote both.
+    if (kind === 4) return shapes[which as number]!
+    const shape = shapeOf(which as Description)
+    shapes.push(shape)
+    return shape
+  }
+  return (head: ReadonlyArray<unknown>, arrays: ReadonlyArray<TypedArray>): object | undefined => {
+    const { field, headers, tag } = shapeAt(head[0], head[1])
+    const values = new Values(head, arrays)
+    if (tag === null) return expand([1, head[2], values.next(field)])
+    const carried = headers.map((name) => [name, values.next(json)])
+    return expand([0, head[2], tag, carried, values.next(field)])
+  }
+}
+
+/** The values of a message, taken one after another. */
+class Values {
+  readonly #head: ReadonlyArray<unknown>
+  readonly #arrays: ReadonlyArray<TypedArray>
+  #at = 3
+  #arrayAt = 0
+
+  constructor(head: ReadonlyArray<unknown>, arrays: ReadonlyArray<TypedArray>) {
+    this.#head = head
+    this.#arrays = arrays
+  }
+
+  next(field: Field): unknown {
+    if (field === json) return this.#head[this.#at++]
+    return field === typed ? this.#array() : this.#object(field)
+  }
+
+  #array(): TypedArray {
+    const array = this.#arrays[this.#arrayAt++]!
+    if (array.buffer instanceof ArrayBuffer) ExternalMemory.allocated(array.byteLength)
+    return array
+  }
+
+  #object({ fields, keys, sample }: Fields): object {
+    const object: Record<string, unknown> = { ...sample }
+    for (let index = 0; index < keys.length; index++) object[keys[index]!] = this.next(fields[index]!)
+    return object
+  }
+}
+
+type Headers = ReadonlyArray<readonly [string, unknown]>
+
+const noHeaders: Headers = []
+
+const isTag = (tag: unknown): tag is string | null => typeof tag === "string" || tag === null
+
+const isHeaders = (headers: unknown): headers is Headers => Array.isArray(headers)
+
+const pushHeaders = (values: Array<unknown>, headers: Headers, names: ReadonlyArray<string>): boolean => {
+  if (headers.length !== names.length) return false
+  for (let index = 0; index < names.length; index++) {
+    const [name, value] = headers[index]!
+    if (name !== names[index]) return false
+    values.push(value)
+  }
+  return true
+}
+
+/** Whether a value is such a field: an object has its keys and no others, in their order. */
+const pushValues = (values: Array<unknown>, arrays: Array<TypedArray>, value: unknown, field: Field): boolean => {
+  if (field === json) return isJson(value) && values.push(value) > 0
+  if (field === typed) return isTypedArray(value) && arrays.push(value) > 0
+  if (!isRecord(value)) return false
+  const { fields, keys } = field
+  let index = 0
+  for (const key in value) {
+    if (key !== keys[index] || !pushValues(values, arrays, value[key], fields[index]!)) return false
+    index++
+  }
+  return index === keys.length
+}
+
+/** What JSON writes as it is, with no names in it except within arrays. */
+const isJson = (value: unknown): boolean =>
+  typeof value === "string" || typeof value === "boolean" || value === null ||
+  (typeof value === "number" || Array.isArray(value)) && Frames.isPlain(value)
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => {
+  if (typeof value !== "object" || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Nothing for what is written with its names. */
+const describe = (value: unknown, depth = 0): FieldDescription | undefined => {
+  if (isJson(value)) return json
+  if (isTypedArray(value)) return typed
+  if (!isRecord(value) || depth === maxDepth) return undefined
+  const described: Array<string | FieldDescription> = []
+  for (const key in value) {
+    const field = key === "__proto__" ? undefined : describe(value[key], depth + 1)
+    if (field === undefined || described.length === 2 * maxFields) return undefined
+    described.push(key, field)
+  }
+  return described
+}
+
+const maxDepth = 8
+
+const shapeOf = ([tag, headers, field]: Description): Shape => ({ tag, headers, field: fieldOf(field) })
+
+const fieldOf = (description: FieldDescription): Field => {
+  if (typeof description === "number") return description
+  const keys: Array<string> = []
+  const fields: Array<Field> = []
+  for (let at = 0; at < description.length; at += 2) {
+    // Each key is followed by what describes its field.
+    keys.push(description[at] as string)
+    fields.push(fieldOf(description[at + 1] as FieldDescription))
+  }
+  return { keys, fields, sample: Object.fromEntries(keys.map((key) => [key, null])) }
+}

@@ -37,9 +37,9 @@ export interface Options<Item, B, E, R> {
   /**
    * Runs the items of several calls, and gives a result for each in the same order: `failed` for an item that has none.
    *
-   * It runs with the services of `make`, in a span of its own that is linked with those of the calls, and with the
-   * deadline of the call that has the longest. It is interrupted when all its callers have gone. When it fails, all
-   * its calls fail.
+   * It runs with the services of `make` and with the deadline of the call that has the longest, in a span of its own that
+   * is linked with those of the calls; in none where there is no tracer and no call has a span. It is interrupted when
+   * all its callers have gone. When it fails, all its calls fail.
    */
   readonly run: (items: Array.NonEmptyReadonlyArray<Item>) => Effect.Effect<ReadonlyArray<B>, E, R>
   /** The most items of a run; 32 by default. */
@@ -197,8 +197,9 @@ const assemble = Effect.fnUntraced(function*<Item, C, B, E, R>(
     isolate: options.isolate ?? false,
     services,
     onEnd(run, how) {
-      metrics.ended(now() - run.started)
-      dispatcher.ended(run, how)
+      const time = now()
+      dispatcher.ended(run, how, time)
+      metrics.ended(time - run.started)
     }
   })
   const dispatcher: Dispatcher<Item, Success<B>, E | Failure<B>> = makeDispatcher(settings, {
@@ -211,15 +212,17 @@ const assemble = Effect.fnUntraced(function*<Item, C, B, E, R>(
     begin(run) {
       runs++
       items += run.entries.length
-      metrics.began(run.entries, run.started, dispatcher.load().items)
+      const waiting = dispatcher.load().items
       execution.begin(run)
+      // Not before the run is on its way.
+      metrics.began(run.entries, run.started, waiting)
     },
     onRefusal: metrics.refused
   })
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       dispatcher.close()
-      return Fiber.interruptAll(execution.fibers)
+      return Fiber.interruptAll(execution.fibers.slice())
     })
   )
 

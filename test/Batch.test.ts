@@ -693,6 +693,36 @@ describe("Batch around a call", () => {
       assert.strictEqual(runs[1]?.attributes.get("batch.wait_ms"), d(1) - 4)
     }))
 
+  it.effect("interrupts all its runs when it ends", () =>
+    Effect.gen(function*() {
+      let [begun, interrupted] = [0, 0]
+      const run = () =>
+        Effect.onInterrupt(
+          Effect.andThen(Effect.sync(() => begun++), Effect.never),
+          () => Effect.sync(() => interrupted++)
+        )
+      const scope = yield* Scope.make()
+      const call = yield* Batch.make<number, number>({ run, executors: 3, maxSize: 1 }).pipe(Scope.provide(scope))
+      yield* forkAll(call, [1, 2, 3])
+      assert.strictEqual(begun, 3)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(interrupted, 3)
+    }))
+
+  it.effect("has a span for a run where there is a tracer or a call has one, and none where neither is", () =>
+    Effect.gen(function*() {
+      const batch = Batch.make({
+        run: (items: ReadonlyArray<number>) =>
+          Effect.map(Effect.option(Effect.currentSpan), (span) => items.map(() => span._tag))
+      })
+      const tracer = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
+      const alone = yield* batch
+      const traced = yield* Effect.withTracer(batch, tracer)
+      assert.strictEqual(yield* alone(1), "None")
+      assert.strictEqual(yield* Effect.withSpan(alone(1), "call"), "Some")
+      assert.strictEqual(yield* traced(1), "Some")
+    }))
+
   it.effect("tells Effect's metrics the sizes and durations of its runs, and what it refused", () =>
     Effect.gen(function*() {
       const call = yield* Batch.make({ name: "metered", run: simulated<number>().run, maxSize: 4, maxQueue: 0 })

@@ -60,7 +60,7 @@ export interface Dispatcher<Item, A, E> {
   readonly submit: (entries: ReadonlyArray<Entry<Item, A, E>>) => Refusal | undefined
   /** The caller of an entry has gone. */
   readonly withdraw: (entry: Entry<Item, A, E>) => void
-  readonly ended: (run: Run<Item, A, E>, how: Ended) => void
+  readonly ended: (run: Run<Item, A, E>, how: Ended, time: number) => void
   /** From now on every call is `Unavailable`, and so are those that wait or run. */
   readonly close: () => void
   readonly load: () => Queue.Load
@@ -78,6 +78,8 @@ const quietTurns = { alone: 1, together: 2 }
 /** The most milliseconds that a free executor waits for quiet. */
 const longestGap = 1
 
+const settled = Promise.resolve()
+
 /** What a refused caller is told while nothing is known of how long a run takes. */
 const unknownDelay = Duration.seconds(1)
 
@@ -90,7 +92,7 @@ export const make = <Item, A, E>(
 
   const queue = Queue.make<AnEntry>()
   const model = CostModel.make()
-  const underway = new Set<ARun>()
+  const underway: Array<ARun> = []
   let closed: Unavailable | undefined
   let arrivals = 0
 
@@ -99,7 +101,7 @@ export const make = <Item, A, E>(
   const refusalOf = (entries: ReadonlyArray<AnEntry>, first: AnEntry): Refusal | undefined => {
     if (closed !== undefined) return closed
     const { items } = queue.load()
-    const free = executors - underway.size
+    const free = executors - underway.length
     if (items >= maxQueue + free * limit.items) {
       const drained = forecast(situation(first.arrived), queue.ahead(-Infinity))
       return new Overloaded({
@@ -110,7 +112,7 @@ export const make = <Item, A, E>(
     const { at, budget } = first.deadline
     if (at <= first.arrived) return new DeadlineExceeded({ budget })
     // Where nothing waits or runs, a call with only an old estimate against it goes through, and brings a new one.
-    const isIdle = items === 0 && underway.size === 0
+    const isIdle = items === 0 && underway.length === 0
     if (isIdle ? !model.isTrusted(first.arrived) : !model.isKnown()) return undefined
     const ahead = queue.ahead(first.priority)
     const cost = entries.reduce((sum, entry) => sum + entry.cost, ahead.cost)
@@ -141,10 +143,11 @@ export const make = <Item, A, E>(
   }
   const gatherStep = () => {
     gathering = true
-    queueMicrotask(() => {
-      gathering = false
-      dispatch(true)
-    })
+    void settled.then(step)
+  }
+  const step = () => {
+    gathering = false
+    dispatch(true)
   }
   const turn = () => {
     gathering = false
@@ -162,13 +165,13 @@ export const make = <Item, A, E>(
   /** Whether every free executor could be given as much as it takes. */
   const isPlenty = () => {
     const { cost, items } = queue.load()
-    const free = executors - underway.size
+    const free = executors - underway.length
     return free > 0 && (items >= free * limit.items || cost >= free * limit.cost)
   }
 
   let dispatching = false
 
-  const isFree = () => underway.size < executors && queue.load().items > 0
+  const isFree = () => underway.length < executors && queue.load().items > 0
 
   /**
    * Gives what waits to the executors that are free: as much as they take, or in equal shares once it is `quiet`.
@@ -179,7 +182,7 @@ export const make = <Item, A, E>(
     if (dispatching) return
     dispatching = true
     try {
-      let due = quiet ? executors - underway.size : 0
+      let due = quiet ? executors - underway.length : 0
       while (isFree() && (isPlenty() || due-- > 0)) {
         const wait = hold === undefined || isPlenty() ? 0 : remaining(hold, queue, now(), model.predict)
         if (wait > 0) return wakeIn(wait)
@@ -193,7 +196,7 @@ export const make = <Item, A, E>(
 
   const launch = () => {
     const time = now()
-    const share = Math.ceil(queue.load().items / (executors - underway.size))
+    const share = Math.ceil(queue.load().items / (executors - underway.length))
     const items = Math.min(limit.items, Math.max(share, hold?.minSize ?? 1))
     const taken = queue.take({ items, cost: limit.cost }, isLate(time))
     if (taken.items.length > 0) {
@@ -206,7 +209,7 @@ export const make = <Item, A, E>(
         stop: () => {}
       }
       for (const entry of run.entries) entry.run = run
-      underway.add(run)
+      underway.push(run)
       begin(run)
     }
     for (const { answer, deadline } of taken.late) {
@@ -242,10 +245,10 @@ export const make = <Item, A, E>(
       }
       for (const entry of entries) queue.add(entry)
       arrivals++
-      if (underway.size === executors) return undefined
+      if (underway.length === executors) return undefined
       if (isPlenty()) dispatch(false)
       else if (gathering) return undefined
-      else if (latestSize === 1 && underway.size === 0) gatherStep()
+      else if (latestSize === 1 && underway.length === 0) gatherStep()
       else gather()
       return undefined
     },
@@ -255,9 +258,8 @@ export const make = <Item, A, E>(
       entry.run = undefined
       if (run !== undefined && --run.wanted === 0) run.stop()
     },
-    ended(run, how) {
-      underway.delete(run)
-      const time = now()
+    ended(run, how, time) {
+      underway.splice(underway.indexOf(run), 1)
       if (how === "succeeded") model.observe(run.cost, time - run.started, time)
       if (how === "stopped") model.observeStopped(run.cost, time - run.started, time)
       if (queue.load().items === 0) return
@@ -270,11 +272,11 @@ export const make = <Item, A, E>(
       cancelWake()
       const waiting = [...queue]
       for (const entry of waiting) queue.remove(entry)
-      const running = Array.from(underway, ({ entries }) => entries).flat()
+      const running = underway.flatMap(({ entries }) => entries)
       for (const { answer } of [...waiting, ...running]) answer(Exit.fail(refusal))
     },
     load: queue.load,
-    running: () => underway.size,
+    running: () => underway.length,
     line: model.line
   }
 }

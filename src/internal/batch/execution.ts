@@ -31,7 +31,8 @@ export const make = <Item, C, B, E, R>(
 
   const context = Context.add(services, Deadline.Current, undefined)
   const runFork = Effect.runForkWith(context)
-  const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** One for each executor that is busy. */
+  const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
 
   const runEntries = (entries: ReadonlyArray<AnEntry>): Effect.Effect<C | HandedOut, E, R> => {
     const items = entries.map(({ item }) => item)
@@ -76,6 +77,10 @@ export const make = <Item, C, B, E, R>(
       )
       : runEntries(entries)
 
+  const hasTracer = Context.getOrUndefined(services, Tracer.Tracer) !== undefined
+  /** Without a tracer, a span tells only those of whom it has links. */
+  const isTraced = ({ entries }: ARun) => hasTracer || entries.some(({ span }) => span !== undefined)
+
   const inSpan = (run: ARun) =>
     Effect.useSpan(name, spanOptions(run), (span) => {
       linkCallers(run, span)
@@ -87,12 +92,12 @@ export const make = <Item, C, B, E, R>(
     const fork = deadline === undefined
       ? runFork
       : Effect.runForkWith(Context.add(context, Deadline.Current, deadline))
-    const fiber = fork(inSpan(run))
+    const fiber = fork(isTraced(run) ? inSpan(run) : carryOut(run.entries))
     run.stop = () => fiber.interruptUnsafe()
     if (run.wanted === 0) run.stop()
-    fibers.add(fiber)
+    fibers.push(fiber)
     fiber.addObserver((exit) => {
-      fibers.delete(fiber)
+      fibers.splice(fibers.indexOf(fiber), 1)
       // The executor goes on first: what the callers do with their answers must not keep it waiting.
       onEnd(run, howItEnded(exit))
       answer(run.entries, exit)

@@ -41,16 +41,13 @@ export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuf
 export const makeReceiver = (onMessage: (message: unknown) => void) => {
   const read = Shapes.makeReader()
   const decode = (posted: unknown): unknown => {
-    if (typeof posted === "string") return decodeText(posted, [])
-    if (Shapes.hasArrays(posted)) {
-      const [text, ...arrays] = posted
-      return decodeText(text, arrays)
-    }
+    if (typeof posted === "string") return decodeText(posted)
+    if (Shapes.hasArrays(posted)) return read(JSON.parse(posted[0]), posted)
     return Array.isArray(posted) ? ShortMessage.expand(posted) : posted
   }
-  const decodeText = (text: string, arrays: ReadonlyArray<Shapes.TypedArray>): unknown => {
+  const decodeText = (text: string): unknown => {
     const head: unknown = JSON.parse(text)
-    if (Shapes.hasShape(head)) return read(head, arrays)
+    if (Shapes.hasShape(head)) return read(head, text)
     // What is written as JSON and not in its short form is in an object of its own.
     return Array.isArray(head) ? ShortMessage.expand(head) : (head as { readonly m: unknown }).m
   }

@@ -107,13 +107,13 @@ const post = (
   return arrays.length === 0 ? text : [text, ...arrays.map(give)]
 }
 
-export const hasArrays = (u: unknown): u is readonly [string, ...ReadonlyArray<TypedArray>] =>
+export const hasArrays = (u: unknown): u is Exclude<Posted, string> =>
   Array.isArray(u) && u.length > 1 && isTypedArray(u[1])
 
 export const hasShape = (head: unknown): head is ReadonlyArray<unknown> =>
   Array.isArray(head) && (head[0] === 4 || head[0] === 5)
 
-/** Gives what makes messages of all that the writer at the other end wrote, in its order. */
+/** Gives what makes messages of all that the writer at the other end wrote, in its order, and of the JSON in each. */
 export const makeReader = () => {
   const shapes: Array<Shape> = []
   const shapeAt = (kind: unknown, which: unknown): Shape => {
@@ -123,9 +123,9 @@ export const makeReader = () => {
     shapes.push(shape)
     return shape
   }
-  return (head: ReadonlyArray<unknown>, arrays: ReadonlyArray<TypedArray>): object | undefined => {
+  return (head: ReadonlyArray<unknown>, posted: Posted): object | undefined => {
     const { field, headers, tag } = shapeAt(head[0], head[1])
-    const values = new Values(head, arrays)
+    const values = new Values(head, posted)
     if (tag === null) return expand([1, head[2], values.next(field)])
     const carried = headers.map((name) => [name, values.next(json)])
     return expand([0, head[2], tag, carried, values.next(field)])
@@ -135,13 +135,13 @@ export const makeReader = () => {
 /** The values of a message, taken one after another. */
 class Values {
   readonly #head: ReadonlyArray<unknown>
-  readonly #arrays: ReadonlyArray<TypedArray>
+  readonly #posted: Posted
   #at = 3
-  #arrayAt = 0
+  #arrayAt = 1
 
-  constructor(head: ReadonlyArray<unknown>, arrays: ReadonlyArray<TypedArray>) {
+  constructor(head: ReadonlyArray<unknown>, posted: Posted) {
     this.#head = head
-    this.#arrays = arrays
+    this.#posted = posted
   }
 
   next(field: Field): unknown {
@@ -150,7 +150,8 @@ class Values {
   }
 
   #array(): TypedArray {
-    const array = this.#arrays[this.#arrayAt++]!
+    // A shape with typed arrays was posted with them.
+    const array = this.#posted[this.#arrayAt++] as TypedArray
     if (array.buffer instanceof ArrayBuffer) ExternalMemory.allocated(array.byteLength)
     return array
   }

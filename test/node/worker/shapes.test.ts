@@ -19,10 +19,10 @@ const makePort = () => {
   return (short: Short) => {
     const posted = write(short)
     if (posted === undefined) return undefined
-    const [text, ...arrays] = typeof posted === "string" ? [posted] as const : posted
+    const text = typeof posted === "string" ? posted : posted[0]
     const head: unknown = JSON.parse(text)
     assert.isTrue(Shapes.hasShape(head))
-    return { text, arrays, message: Shapes.hasShape(head) ? read(head, arrays) : undefined }
+    return { text, message: Shapes.hasShape(head) ? read(head, posted) : undefined }
   }
 }
 

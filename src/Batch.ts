@@ -38,8 +38,8 @@ export interface Options<Item, B, E, R> {
    * Runs the items of several calls, and gives a result for each in the same order: `failed` for an item that has none.
    *
    * It runs with the services of `make` and with the deadline of the call that has the longest, in a span of its own that
-   * is linked with those of the calls; in none where there is no tracer and no call has a span. It is interrupted when
-   * all its callers have gone. When it fails, all its calls fail.
+   * is linked with those of the calls; in none where there is no tracer, and neither `make` nor a call has a span. It is
+   * interrupted when all its callers have gone. When it fails, all its calls fail.
    */
   readonly run: (items: Array.NonEmptyReadonlyArray<Item>) => Effect.Effect<ReadonlyArray<B>, E, R>
   /** The most items of a run; 32 by default. */

@@ -1,6 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Batch, Deadline, Resources } from "chorale"
-import { Cause, Clock, Context, Deferred, Duration, Effect, Exit, Fiber, Metric, Schema, Scope, Tracer } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Metric,
+  Option,
+  Schema,
+  Scope,
+  Tracer
+} from "effect"
 import { d, pass, simulated, turns } from "./fixtures/batch.ts"
 
 class Bad extends Schema.TaggedError<Bad>()("Bad", { item: Schema.Int }) {}
@@ -709,18 +723,24 @@ describe("Batch around a call", () => {
       assert.strictEqual(interrupted, 3)
     }))
 
-  it.effect("has a span for a run where there is a tracer or a call has one, and none where neither is", () =>
+  it.effect("has a span for a run where there is a tracer, or it or a call was made in one, and none elsewhere", () =>
     Effect.gen(function*() {
       const batch = Batch.make({
+        name: "run",
         run: (items: ReadonlyArray<number>) =>
-          Effect.map(Effect.option(Effect.currentSpan), (span) => items.map(() => span._tag))
+          Effect.map(
+            Effect.option(Effect.currentSpan),
+            (span) => items.map(() => Option.match(span, { onNone: () => "none", onSome: ({ name }) => name }))
+          )
       })
       const tracer = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
       const alone = yield* batch
+      const inSpan = yield* Effect.withSpan(batch, "layer")
       const traced = yield* Effect.withTracer(batch, tracer)
-      assert.strictEqual(yield* alone(1), "None")
-      assert.strictEqual(yield* Effect.withSpan(alone(1), "call"), "Some")
-      assert.strictEqual(yield* traced(1), "Some")
+      assert.strictEqual(yield* alone(1), "none")
+      assert.strictEqual(yield* Effect.withSpan(alone(1), "call"), "run")
+      assert.strictEqual(yield* inSpan(1), "run")
+      assert.strictEqual(yield* traced(1), "run")
     }))
 
   it.effect("tells Effect's metrics the sizes and durations of its runs, and what it refused", () =>

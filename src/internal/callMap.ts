@@ -2,7 +2,7 @@
  * The calls in flight, by their ids.
  *
  * A `Map` of V8 makes a new table each time its last entry is deleted, which a caller who waits for each answer does with
- * every call: that is a twentieth of a call to a thread. This one keeps an entry that nobody sees, and so never empties.
+ * every call: that was 3 % of what a thread does for a call. This one keeps an entry that nobody sees, and so never empties.
  */
 export class CallMap<Key, Call> {
   readonly #entries = new Map<Key | typeof kept, Call | undefined>([[kept, undefined]])

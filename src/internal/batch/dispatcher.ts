@@ -60,6 +60,7 @@ export interface Dispatcher<Item, A, E> {
   readonly submit: (entries: ReadonlyArray<Entry<Item, A, E>>) => Refusal | undefined
   /** The caller of an entry has gone. */
   readonly withdraw: (entry: Entry<Item, A, E>) => void
+  /** At which time, in milliseconds of the monotonic clock, a run has ended and how. */
   readonly ended: (run: Run<Item, A, E>, how: Ended, time: number) => void
   /** From now on every call is `Unavailable`, and so are those that wait or run. */
   readonly close: () => void

@@ -77,9 +77,11 @@ export const make = <Item, C, B, E, R>(
       )
       : runEntries(entries)
 
-  const hasTracer = Context.getOrUndefined(services, Tracer.Tracer) !== undefined
+  // A run is no part of the span in which the batch was made.
+  const always = Context.getOrUndefined(services, Tracer.Tracer) !== undefined ||
+    Context.getOrUndefined(services, Tracer.ParentSpan) !== undefined
   /** Without a tracer, a span tells only those of whom it has links. */
-  const isTraced = ({ entries }: ARun) => hasTracer || entries.some(({ span }) => span !== undefined)
+  const isTraced = ({ entries }: ARun) => always || entries.some(({ span }) => span !== undefined)
 
   const inSpan = (run: ARun) =>
     Effect.useSpan(name, spanOptions(run), (span) => {

@@ -9,7 +9,7 @@ import * as Frames from "../../internal/frames.ts"
 import * as ShortMessage from "../../internal/shortMessage.ts"
 import * as Shapes from "./shapes.ts"
 
-/** What is posted at once: one message in JSON or in its short form, or all that one turn of the event loop sends. */
+/** What is posted at once: one message in any of its forms, or an array of all that is sent before what runs now ends. */
 export type Batch = string | ReadonlyArray<unknown>
 
 const settled = Promise.resolve()
@@ -66,7 +66,7 @@ const own = (value: unknown, transfer: Array<ArrayBuffer>): unknown => {
   if (typeof value !== "object" || value === null) return value
   if (Shapes.isTypedArray(value)) return ownArray(value, transfer)
   if (Array.isArray(value)) return ownItems(value, transfer)
-  if (isRecord(value)) return ownFields(value, transfer)
+  if (Shapes.isRecord(value)) return ownFields(value, transfer)
   return "toJSON" in value && typeof value.toJSON === "function"
     ? own(value.toJSON(), transfer)
     : ownFields({ ...value }, transfer)
@@ -89,11 +89,6 @@ const ownFields = (fields: Readonly<Record<string, unknown>>, transfer: Array<Ar
     else if (field !== fields[key]) (copy ??= { ...fields })[key] = field
   }
   return copy ?? fields
-}
-
-const isRecord = (value: object): value is Record<string, unknown> => {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }
 
 /** Below this many bytes the copy that cloning makes costs less than giving one away. */

@@ -107,9 +107,11 @@ const post = (
   return arrays.length === 0 ? text : [text, ...arrays.map(give)]
 }
 
+/** Whether this is a message that was posted with typed arrays. */
 export const hasArrays = (u: unknown): u is Exclude<Posted, string> =>
   Array.isArray(u) && u.length > 1 && isTypedArray(u[1])
 
+/** Whether a writer of this module wrote this JSON. */
 export const hasShape = (head: unknown): head is ReadonlyArray<unknown> =>
   Array.isArray(head) && (head[0] === 4 || head[0] === 5)
 
@@ -200,7 +202,8 @@ const isJson = (value: unknown): boolean =>
   typeof value === "string" || typeof value === "boolean" || value === null ||
   (typeof value === "number" || Array.isArray(value)) && Frames.isPlain(value)
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => {
+/** Whether a value is an object that is of no class. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => {
   if (typeof value !== "object" || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null

@@ -12,7 +12,12 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Many tests wait for other processes: one more at a time than there are cores keeps those busy.
     maxWorkers: availableParallelism() + 1,
-    testTimeout: 30_000,
+    // Models run on threads of a lower priority: beside other tests they take many times as long.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // Servers log the defects that tests ask them for.
+    silent: "passed-only",
+    chaiConfig: { truncateThreshold: 500 },
     coverage: { provider: "v8", include: ["src/**"] }
   }
 })

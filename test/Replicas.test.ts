@@ -755,7 +755,7 @@ describe("Replicas.of", () => {
       const status = yield* replicas.status
       assert.isTrue(status.every(({ inFlight }) => inFlight === 0))
       assert.strictEqual(stage.lives.reduce((calls, life) => calls + life.calls, 0), 4000)
-    }), 60_000)
+    }))
 
   it.effect("tells of changes", () =>
     Effect.gen(function*() {

@@ -62,7 +62,7 @@ describe("100,000 hostile frames", () => {
       // Both kinds are there in numbers, so that neither side of the reader is left out.
       assert.isAbove(outcomes.messages, 20_000)
       assert.isAbove(outcomes.refused, 40_000)
-    })), 30_000)
+    })))
 
   it.live("touch nobody but their senders on a socket", () =>
     withoutDamage(Effect.gen(function*() {
@@ -101,7 +101,7 @@ describe("100,000 hostile frames", () => {
         yield* greet
         yield* Fiber.interruptAll([held, greeting])
       }).pipe(Effect.provide(Socket.layerClient(Echo, address)), Effect.withTracerEnabled(false))
-    })), 60_000)
+    })))
 })
 
 const quiet = Layer.succeed(References.MinimumLogLevel, "None")

@@ -66,7 +66,7 @@ describe("a replica that is killed every second, with 64 calls in flight", () =>
         // A replica has a third of the calls, or all of them while the others are started again.
         assert.isAtMost(failures.length, kills * inFlight)
         assert.isAbove(succeeded, 2 * failures.length)
-      }).pipe(Effect.withTracerEnabled(false), Effect.provide(layer)), 60_000)
+      }).pipe(Effect.withTracerEnabled(false), Effect.provide(layer)))
 
     it.live(`fails no call that may be tried again, among ${where}`, () =>
       Effect.gen(function*() {
@@ -81,6 +81,6 @@ describe("a replica that is killed every second, with 64 calls in flight", () =>
             Traffic.retry({ methods: ["echo"], times: 2 * kills, budget: 1, reserve: kills * inFlight })
           )
         )
-      ), 60_000)
+      ))
   }
 })

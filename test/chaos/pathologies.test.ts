@@ -81,7 +81,7 @@ for (const [where, layer] of Object.entries(locations)) {
         )
         const [{ data }] = yield* Effect.all([soak.tensor({ tensor: sent }), small], { concurrency: "unbounded" })
         assert.strictEqual(Buffer.compare(Buffer.from(data.buffer, data.byteOffset, data.byteLength), bytesOf(sent)), 0)
-      }).pipe(Effect.provide(layer)), 30_000)
+      }).pipe(Effect.provide(layer)))
 
     it.live("fails alone where its payload is refused, in the middle of streams and other calls", () =>
       Effect.gen(function*() {

@@ -81,7 +81,7 @@ describe("replicas in processes", () => {
       const told = yield* tell(unbundled.url)
       assert.nestedPropertyVal(told, "own", true)
       assert.deepStrictEqual(yield* tell(bundled.url), told)
-    }), 60_000)
+    }))
 
   it.live("leave no file of it behind", () =>
     Effect.gen(function*() {
@@ -91,7 +91,7 @@ describe("replicas in processes", () => {
       server.kill("SIGTERM")
       assert.strictEqual((yield* server.ended).code, 0)
       assert.isFalse(Fs.existsSync(Path.dirname(file)))
-    }), 60_000)
+    }))
 
   it.live("are what the files say when they are replaced", () =>
     Effect.gen(function*() {
@@ -106,7 +106,7 @@ describe("replicas in processes", () => {
       }
       // Those before the last ones are gone; the last ones are kept for what still runs of them.
       assert.deepStrictEqual(Array.from(files, Fs.existsSync), [false, true, true])
-    }), 60_000)
+    }))
 
   it.live("say where in the sources something is wrong", () =>
     Effect.gen(function*() {
@@ -121,7 +121,7 @@ describe("replicas in processes", () => {
         assert.include(more.join("\n"), `${cwd}/later.ts:3:41`)
         assert.notInclude(stderr, "replica.mjs")
       }
-    }), 60_000)
+    }))
 
   it.live("import their modules where the program cannot be bundled, and it is said why", () =>
     Effect.gen(function*() {
@@ -131,7 +131,7 @@ describe("replicas in processes", () => {
       assert.include(yield* server.line("could not be bundled"), "./nowhere.ts")
       assert.lengthOf(bundles(server.pid), 0)
       assert.nestedPropertyVal(yield* tell(server.url), "beside", "beside")
-    }), 60_000)
+    }))
 
   it.live.each([
     { where: "the environment", env: { NODE_OPTIONS: "--import ./registers.ts" }, yaml: "" },
@@ -145,5 +145,5 @@ describe("replicas in processes", () => {
       const server = yield* Binary.serve([], { cwd: yield* project({ "chorale.yaml": yaml }), env })
       assert.lengthOf(bundles(server.pid), 0)
       assert.nestedPropertyVal(yield* tell(server.url), "beside", "beside")
-    }), 60_000)
+    }))
 })

@@ -97,7 +97,7 @@ describe("chorale serve under load", () => {
       assert.deepStrictEqual(Object.keys(counts(outcomes)), ["200"])
       assert.deepStrictEqual(Binary.descendants(server.pid).filter((pid) => before.includes(pid)), [])
       assert.include(server.stdout(), "unit=greeter")
-    }), 60_000)
+    }))
 
   it.live("replaces all processes without a call lost", () =>
     Effect.gen(function*() {
@@ -111,7 +111,7 @@ describe("chorale serve under load", () => {
       yield* stop
       assert.deepStrictEqual(Object.keys(counts(outcomes)), ["200"])
       assert.deepStrictEqual(Binary.descendants(server.pid).filter((pid) => before.includes(pid)), [])
-    }), 60_000)
+    }))
 
   it.live("keeps its processes where those that would replace them do not start", () =>
     Effect.gen(function*() {
@@ -127,7 +127,7 @@ describe("chorale serve under load", () => {
       yield* stop
       assert.deepStrictEqual(Object.keys(counts(outcomes)), ["200"])
       assert.includeMembers(Array.from(Binary.descendants(server.pid)), Array.from(before))
-    }), 60_000)
+    }))
 
   it.live("follows the load with the number of replicas, up and down", () =>
     Effect.gen(function*() {
@@ -143,7 +143,7 @@ describe("chorale serve under load", () => {
       yield* server.line("greeter goes from 3 to 1 replicas")
       yield* until(() => Binary.descendants(server.pid).length === 1)
       assert.deepStrictEqual(Object.keys(counts(outcomes)), ["200"])
-    }), 60_000)
+    }))
 
   it.live.each(["processes", "threads"])(
     "follows the processor with the number of replicas, up and down, %s",

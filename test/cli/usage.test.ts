@@ -222,7 +222,7 @@ describe.concurrent("chorale that is used wrongly", () => {
     Effect.gen(function*() {
       const url = yield* stranger(() => undefined)
       yield* isRefused([4, `${url} has not answered for 10 seconds`, ["call", "Hello.hello", "--url", url]])
-    }), 60_000)
+    }))
 
   it.live("says of a server that is none of chorale's what it is, in one line", () =>
     Effect.gen(function*() {

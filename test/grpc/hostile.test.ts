@@ -83,7 +83,7 @@ describe("a server of models over gRPC", () => {
       const call = yield* connect(port)
       const alive = yield* Effect.promise(() => call("ServerLive", {}).promise)
       assert.deepStrictEqual(alive, { live: true })
-    }), 60_000)
+    }))
 })
 
 interface Raw {
@@ -201,5 +201,5 @@ describe("a connection to a server over gRPC that speaks another protocol", () =
       }
       const call = yield* connect(port)
       assert.deepStrictEqual(yield* Effect.promise(() => call("ServerLive", {}).promise), { live: true })
-    }), 30_000)
+    }))
 })

@@ -10,8 +10,7 @@ const entry = new URL("../fixtures/probe.worker.ts", import.meta.url)
 
 const program = (way: string, model = "") => run(new URL("../fixtures/workerProgram.ts", import.meta.url), way, model)
 
-// Models run on threads of a lower priority: beside other tests they take several times as long.
-describe("a service in a thread", { timeout: 120_000 }, () => {
+describe("a service in a thread", () => {
   it.live("has given its answers when it ends, also to a caller that was busy then", () =>
     Effect.gen(function*() {
       const leaving = Effect.gen(function*() {

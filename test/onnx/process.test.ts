@@ -33,8 +33,7 @@ const endings = (way: string, model = Models.spin(), delays = [0, 10, 25, 50, 10
     return yield* Effect.forEach(delays, (delay) => end(way, path, delay), { concurrency: 2 })
   })
 
-// Models run on threads of a lower priority: beside other tests they take several times as long.
-describe("the process", { timeout: 120_000 }, () => {
+describe("the process", () => {
   it.live("keeps the code of process.exit while a model runs", () =>
     Effect.gen(function*() {
       for (const { code, output } of yield* endings("exit")) assert.strictEqual(code, 5, output)

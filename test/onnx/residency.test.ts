@@ -30,8 +30,7 @@ const spinnerOf = (path: string) =>
 
 const write = (path: string, bytes: Uint8Array) => Effect.promise(() => writeFile(path, bytes))
 
-// Models run on threads of a lower priority: beside other tests they take many times as long.
-describe("a model file that is replaced", { timeout: 120_000 }, () => {
+describe("a model file that is replaced", () => {
   it.live("is used by the calls that begin after the swap, while those that run end on the old one", () =>
     Effect.gen(function*() {
       const path = yield* Models.file(Models.spin(1))

@@ -27,9 +27,6 @@ const spinning = Effect.fnUntraced(function*(options?: Onnx.Options) {
   return yield* Onnx.session(yield* Models.file(Models.spin()), options)
 })
 
-/** Models run on threads of a lower priority: beside other tests they take many times as long. */
-const patient = { timeout: 120_000 }
-
 /** The priority of every thread of this process: the 19th field of its `stat`, counted from 1. */
 const priorities = (): ReadonlyArray<number> =>
   readdirSync("/proc/self/task").map((thread) => {
@@ -54,7 +51,7 @@ const threads = Effect.gen(function*() {
   return count
 })
 
-describe("a call", patient, () => {
+describe("a call", () => {
   it.live("leaves the event loop free while the model runs", () =>
     Effect.gen(function*() {
       const session = yield* spinning()
@@ -139,7 +136,7 @@ describe("a call", patient, () => {
     }))
 })
 
-describe("closing", patient, () => {
+describe("closing", () => {
   it.live("lets the running call finish, refuses those that wait and those that come later, and ends the threads", () =>
     Effect.gen(function*() {
       const alive = yield* threads
@@ -176,7 +173,7 @@ const until = (condition: () => boolean) =>
     Effect.retry(Schedule.max([Schedule.spaced("5 millis"), Schedule.recurs(2000)]))
   )
 
-describe("a thread that dies", patient, () => {
+describe("a thread that dies", () => {
   const entry = new URL("../fixtures/onnxWorker.ts", import.meta.url)
   const mortal = Effect.fnUntraced(function*(options?: Onnx.Options) {
     const path = yield* Models.file(Models.spin())

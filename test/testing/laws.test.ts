@@ -41,7 +41,7 @@ describe("a law", () => {
         exits.forEach((exit, index) => {
           assert.isTrue(Exit.isFailure(exit) && Exit.findErrorOption(exit)._tag === "Some", `kept by place ${index}`)
         })
-      }), 90_000)
+      }))
   }
 })
 

@@ -35,7 +35,7 @@ describe("a service that gets three times what it can take", () => {
       const { layer } = makeServer(() => workers, () => millis)
       const outcomes = yield* openLoop(layer, load)
       assert.isAtMost(of("answered", outcomes).length, 0.1 * best)
-    }), 60_000)
+    }))
 })
 
 describe("Traffic.adaptiveLimit", () => {

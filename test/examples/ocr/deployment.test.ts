@@ -65,5 +65,5 @@ describe("the deployment of the OCR example", () => {
           Layer.provide(Resources.layerMachine({ cpu: 1, memory: "2 GiB", gpus: [] }))
         )
       )
-    ), 60_000)
+    ))
 })

@@ -44,7 +44,8 @@ export const make = (options: {
     lengthKnown = left >= lengthField
     length = lengthKnown ? lengthAt(chunk, offset) : lengthField
     if (lengthKnown && left >= length) {
-      options.onMessage(Frames.decode(ownedIfKept(chunk.subarray(offset, offset + length))))
+      const whole = length === chunk.byteLength ? chunk : chunk.subarray(offset, offset + length)
+      options.onMessage(Frames.decode(ownedIfKept(whole)))
       return offset + length
     }
     frame = allocate(capacity(length, left))

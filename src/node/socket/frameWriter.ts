@@ -1,5 +1,5 @@
 /**
- * Messages onto a socket: all that one turn of the event loop sends goes out in one write, and large tensors are handed
+ * Messages onto a socket: all that is sent before what runs now ends goes out in one write, and large tensors are handed
  * to the operating system from where they are.
  */
 import type * as Net from "node:net"
@@ -23,21 +23,27 @@ export const encode = (message: unknown, limit: number): ReadonlyArray<Uint8Arra
   for (let index = 0; index < attachments.length; index++) {
     first.writeUInt32LE(attachments[index]!.byteLength, Frames.fixed + 4 * index)
   }
-  first.fill(0, Frames.fixed + 4 * attachments.length, headAt)
+  pad(first, Frames.fixed + 4 * attachments.length, headAt)
   first.write(head, headAt, headLength)
-  first.fill(0, headAt + headLength, attachmentsAt)
+  pad(first, headAt + headLength, attachmentsAt)
   if (!joined) return [first, ...attachments.flatMap(withPadding)]
   let offset = attachmentsAt
   for (const attachment of attachments) {
     first.set(attachment, offset)
-    first.fill(0, offset + attachment.byteLength, offset + Frames.padded(attachment.byteLength))
-    offset += Frames.padded(attachment.byteLength)
+    const end = offset + Frames.padded(attachment.byteLength)
+    pad(first, offset + attachment.byteLength, end)
+    offset = end
   }
   return [first]
 }
 
 // Up to here, copying attachments costs less than writing them one by one.
 const joinedLimit = 32 * 1024
+
+/** `fill` costs more than what it does for so few bytes. */
+const pad = (bytes: Buffer, from: number, end: number) => {
+  for (let at = from; at < end; at++) bytes[at] = 0
+}
 
 const zeros = Buffer.alloc(8)
 
@@ -46,7 +52,9 @@ const withPadding = (attachment: Uint8Array): ReadonlyArray<Uint8Array> => {
   return padding === 0 ? [attachment] : [attachment, zeros.subarray(0, padding)]
 }
 
-/** Collects what is to be written, and writes it when the present turn of the event loop is over. */
+const settled = Promise.resolve()
+
+/** Collects what is to be written, and writes it when what runs now has ended. */
 export const make = (socket: Net.Socket, onWritten: () => void) => {
   let parts: Array<Uint8Array> = []
   let scheduled = false
@@ -63,7 +71,8 @@ export const make = (socket: Net.Socket, onWritten: () => void) => {
     for (const part of added) parts.push(part)
     if (scheduled) return
     scheduled = true
-    process.nextTick(flush)
+    // A tick of Node would be a call into JavaScript of its own, after this one.
+    void settled.then(flush)
   }
   return { write, flush }
 }

@@ -36,7 +36,7 @@ interface Fields {
   readonly keys: ReadonlyArray<string>
   readonly fields: ReadonlyArray<Field>
   /** To copy an object and to replace what it holds is faster than to add fields to an empty one. */
-  readonly sample: Readonly<Record<string, null>>
+  readonly sample: Readonly<Record<string, unknown>>
 }
 
 interface Shape {
@@ -118,6 +118,7 @@ export const hasShape = (head: unknown): head is ReadonlyArray<unknown> =>
 /** Gives what makes messages of all that the writer at the other end wrote, in its order, and of the JSON in each. */
 export const makeReader = () => {
   const shapes: Array<Shape> = []
+  const values = new Values()
   const shapeAt = (kind: unknown, which: unknown): Shape => {
     // The writer of this module wrote both.
     if (kind === 4) return shapes[which as number]!
@@ -127,23 +128,30 @@ export const makeReader = () => {
   }
   return (head: ReadonlyArray<unknown>, posted: Posted): object | undefined => {
     const { field, headers, tag } = shapeAt(head[0], head[1])
-    const values = new Values(head, posted)
-    if (tag === null) return expand([1, head[2], values.next(field)])
+    values.begin(head, posted)
     const carried = headers.map((name) => [name, values.next(json)])
-    return expand([0, head[2], tag, carried, values.next(field)])
+    const value = values.next(field)
+    values.end()
+    return expand(tag === null ? [1, head[2], value] : [0, head[2], tag, carried, value])
   }
 }
 
 /** The values of a message, taken one after another. */
 class Values {
-  readonly #head: ReadonlyArray<unknown>
-  readonly #posted: Posted
-  #at = 3
-  #arrayAt = 1
+  #head: ReadonlyArray<unknown> = []
+  #posted: Posted = ""
+  #at = 0
+  #arrayAt = 0
 
-  constructor(head: ReadonlyArray<unknown>, posted: Posted) {
+  begin(head: ReadonlyArray<unknown>, posted: Posted): void {
     this.#head = head
     this.#posted = posted
+    this.#at = 3
+    this.#arrayAt = 1
+  }
+
+  end(): void {
+    this.begin([], "")
   }
 
   next(field: Field): unknown {
@@ -236,5 +244,15 @@ const fieldOf = (description: FieldDescription): Field => {
     keys.push(description[at] as string)
     fields.push(fieldOf(description[at + 1] as FieldDescription))
   }
-  return { keys, fields, sample: Object.fromEntries(keys.map((key) => [key, null])) }
+  return { keys, fields, sample: sampleOf(keys) }
+}
+
+/**
+ * An object whose fields have held values of several kinds, so that V8 expects any of its copies. It would make another
+ * class of them otherwise, of which a garbage collection leaves nothing, nor of the code that was optimized for it.
+ */
+const sampleOf = (keys: ReadonlyArray<string>): Record<string, unknown> => {
+  const sample: Record<string, unknown> = {}
+  for (const value of [0, "", null]) for (const key of keys) sample[key] = value
+  return sample
 }

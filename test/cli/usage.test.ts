@@ -151,14 +151,15 @@ const cases: ReadonlyArray<Case> = [
     "{\"name\":\"you\"}",
     ...hello
   ]],
-  [1, "the unit greeter did not start: a replica was not ready in time: it had 1 ms", [
+  [1, "the unit greeter did not start: a replica was not ready in time: it had 100 ms", [
     "call",
-    "Hello.hello",
-    ...hello,
+    "Greeter.greet",
+    "--deployment",
+    broken("never"),
     "--placement",
     "processes",
     "--start-timeout",
-    "0.001"
+    "0.1"
   ]],
 
   ...wrongDeployments(["bench", "Hello.hello"]),

@@ -8,6 +8,7 @@
 import * as Frames from "../../internal/frames.ts"
 import * as ShortMessage from "../../internal/shortMessage.ts"
 import * as Shapes from "./shapes.ts"
+import * as SharedBuffers from "./sharedBuffers.ts"
 
 /** What is posted at once: one message in any of its forms, or an array of all that is sent before what runs now ends. */
 export type Batch = string | ReadonlyArray<unknown>
@@ -27,19 +28,26 @@ export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuf
     const alone = sent.length === 1 && (typeof first === "string" || Array.isArray(first))
     post(alone ? first : sent, given.length === 0 ? undefined : given)
   }
-  const write = Shapes.makeWriter((array) => ownArray(array, transfer))
-  return (message: unknown): void => {
-    const short = ShortMessage.shorten(message)
-    const posted = (short && write(short)) ?? Frames.write(message, short) ?? own(short ?? message, transfer)
+  const add = (posted: unknown) => {
     // A tick of Node would be a call into JavaScript of its own, after this one.
     if (batch.length === 0) void settled.then(flush)
     batch.push(posted)
   }
+  const buffers = SharedBuffers.makeSender((number) => add(letGo + number))
+  const write = Shapes.makeWriter((array) => ownArray(array, transfer), buffers)
+  return (message: unknown): void => {
+    const short = ShortMessage.shorten(message)
+    add((short && write(short)) ?? Frames.write(message, short) ?? own(short ?? message, transfer))
+  }
 }
+
+/** Before the number of a buffer that the other end need not keep any more; no JSON begins like this. */
+const letGo = "-:"
 
 /** Takes all that is posted, in its order, and gives each message as it was given to the sender. */
 export const makeReceiver = (onMessage: (message: unknown) => void) => {
-  const read = Shapes.makeReader()
+  const buffers = SharedBuffers.makeReceiver()
+  const read = Shapes.makeReader(buffers)
   const decode = (posted: unknown): unknown => {
     if (typeof posted === "string") return decodeText(posted)
     if (Shapes.hasArrays(posted)) return read(JSON.parse(posted[0]), posted)
@@ -51,12 +59,14 @@ export const makeReceiver = (onMessage: (message: unknown) => void) => {
     // What is written as JSON and not in its short form is in an object of its own.
     return Array.isArray(head) ? ShortMessage.expand(head) : (head as { readonly m: unknown }).m
   }
+  const receive = (posted: unknown) => {
+    if (typeof posted === "string" && posted.startsWith(letGo)) buffers.letGo(Number(posted.slice(letGo.length)))
+    else onMessage(decode(posted))
+  }
   return (batch: Batch): void => {
     // A short message begins with a number, and no message is one, nor a typed array.
-    if (typeof batch === "string" || typeof batch[0] === "number" || Shapes.hasArrays(batch)) {
-      return onMessage(decode(batch))
-    }
-    for (const posted of batch) onMessage(decode(posted))
+    if (typeof batch === "string" || typeof batch[0] === "number" || Shapes.hasArrays(batch)) return receive(batch)
+    for (const posted of batch) receive(posted)
   }
 }
 
@@ -94,7 +104,7 @@ const ownFields = (fields: Readonly<Record<string, unknown>>, transfer: Array<Ar
 /** Below this many bytes the copy that cloning makes costs less than giving one away. */
 const worthGiving = 4096
 
-const ownArray = (array: Shapes.TypedArray, transfer: Array<ArrayBuffer>): Shapes.TypedArray => {
+const ownArray = (array: SharedBuffers.TypedArray, transfer: Array<ArrayBuffer>): SharedBuffers.TypedArray => {
   if (array.buffer instanceof SharedArrayBuffer) return array
   const { byteLength, byteOffset, length } = array
   // Cloning a view clones all of the buffer that it is a view of.
@@ -109,5 +119,5 @@ const ownArray = (array: Shapes.TypedArray, transfer: Array<ArrayBuffer>): Shape
 }
 
 /** What `slice` of a Buffer gives is a view of the same memory. */
-const sliced = (array: Shapes.TypedArray): Shapes.TypedArray =>
+const sliced = (array: SharedBuffers.TypedArray): SharedBuffers.TypedArray =>
   array instanceof Uint8Array ? Uint8Array.prototype.slice.call(array) : array.slice()

@@ -5,16 +5,17 @@
  * each such shape a number with the first message of it, and writes of those that follow only what is different: names
  * are a tenth of a call, and to clone objects takes several times as long as to clone what is in them.
  *
- * A message is the JSON of `[4, shape, id, ...values]`. The first of a shape is `[5, description, id, ...values]`, and the
- * shape has the next number. The values are those of the headers and then those that the fields hold, in their order, but
- * for typed arrays: a message with some is an array of its JSON and of them.
+ * A message is the JSON of `[4, shape, id, ...values, ...places]`. The first of a shape is `[5, description, id, ...]`, and
+ * the shape has the next number. The values are those of the headers and then those that the fields hold, in their order,
+ * but for typed arrays: a message with some is an array of its JSON and of them. Places, of which there is one for each
+ * typed array or none at all, say which of these are in buffers that the reader keeps.
  */
 import * as ExternalMemory from "../../internal/externalMemory.ts"
 import * as Frames from "../../internal/frames.ts"
 import { expand, type Short } from "../../internal/shortMessage.ts"
+import type * as SharedBuffers from "./sharedBuffers.ts"
 
-/** Any typed array. */
-export type TypedArray = Exclude<NodeJS.TypedArray, Buffer>
+type TypedArray = SharedBuffers.TypedArray
 
 export const isTypedArray = (u: unknown): u is TypedArray => ArrayBuffer.isView(u) && !(u instanceof DataView)
 
@@ -44,6 +45,8 @@ interface Shape {
   readonly headers: ReadonlyArray<string>
   /** The payload or the result. */
   readonly field: Field
+  /** How many values there are. */
+  readonly count: number
 }
 
 interface Numbered extends Shape {
@@ -57,7 +60,7 @@ const maxFields = 64
 const maxShapes = 16
 
 /** Gives what writes a request or a result; nothing for one that has no shape. `give` makes an array what can be posted. */
-export const makeWriter = (give: (array: TypedArray) => TypedArray) => {
+export const makeWriter = (give: (array: TypedArray) => TypedArray, buffers: SharedBuffers.Sender) => {
   const byTag = new Map<string | null, Array<Numbered>>()
   let count = 0
 
@@ -79,7 +82,7 @@ export const makeWriter = (give: (array: TypedArray) => TypedArray) => {
       const values: Array<unknown> = [4, number, short[1]]
       const arrays: Array<TypedArray> = []
       if (pushHeaders(values, headers, names) && pushValues(values, arrays, value, field)) {
-        return post(values, arrays, give)
+        return post(values, arrays, give, buffers)
       }
     }
     const field = shapes.length < maxShapes ? describe(value) : undefined
@@ -90,7 +93,7 @@ export const makeWriter = (give: (array: TypedArray) => TypedArray) => {
     const arrays: Array<TypedArray> = []
     pushHeaders(values, headers, shape.headers)
     pushValues(values, arrays, value, shape.field)
-    const posted = post(values, arrays, give)
+    const posted = post(values, arrays, give, buffers)
     // Not before: a message that cannot be written tells nobody of its shape.
     shapes.push(shape)
     count++
@@ -99,12 +102,24 @@ export const makeWriter = (give: (array: TypedArray) => TypedArray) => {
 }
 
 const post = (
-  values: ReadonlyArray<unknown>,
+  values: Array<unknown>,
   arrays: ReadonlyArray<TypedArray>,
-  give: (array: TypedArray) => TypedArray
+  give: (array: TypedArray) => TypedArray,
+  buffers: SharedBuffers.Sender
 ): Posted => {
+  if (arrays.length === 0) return JSON.stringify(values)
+  const places = arrays.map(buffers.placeOf)
+  if (places.some((place) => place !== 0)) values.push(...places)
   const text = JSON.stringify(values)
-  return arrays.length === 0 ? text : [text, ...arrays.map(give)]
+  const posted: Array<TypedArray> = []
+  for (let index = 0; index < arrays.length; index++) {
+    const array = arrays[index]!
+    const place = places[index]!
+    // Not before: a message that cannot be written tells nobody of its buffers.
+    buffers.sent(array, place)
+    if (place === 0 || place.length === 1) posted.push(give(array))
+  }
+  return posted.length === 0 ? text : [text, ...posted]
 }
 
 /** Whether this is a message that was posted with typed arrays. */
@@ -116,9 +131,9 @@ export const hasShape = (head: unknown): head is ReadonlyArray<unknown> =>
   Array.isArray(head) && (head[0] === 4 || head[0] === 5)
 
 /** Gives what makes messages of all that the writer at the other end wrote, in its order, and of the JSON in each. */
-export const makeReader = () => {
+export const makeReader = (buffers: SharedBuffers.Receiver) => {
   const shapes: Array<Shape> = []
-  const values = new Values()
+  const values = new Values(buffers)
   const shapeAt = (kind: unknown, which: unknown): Shape => {
     // The writer of this module wrote both.
     if (kind === 4) return shapes[which as number]!
@@ -127,8 +142,8 @@ export const makeReader = () => {
     return shape
   }
   return (head: ReadonlyArray<unknown>, posted: Posted): object | undefined => {
-    const { field, headers, tag } = shapeAt(head[0], head[1])
-    values.begin(head, posted)
+    const { count, field, headers, tag } = shapeAt(head[0], head[1])
+    values.begin(head, count, posted)
     const carried = headers.map((name) => [name, values.next(json)])
     const value = values.next(field)
     values.end()
@@ -136,22 +151,31 @@ export const makeReader = () => {
   }
 }
 
+const valuesAt = 3
+
 /** The values of a message, taken one after another. */
 class Values {
+  readonly #buffers: SharedBuffers.Receiver
   #head: ReadonlyArray<unknown> = []
   #posted: Posted = ""
   #at = 0
+  #placeAt = 0
   #arrayAt = 0
 
-  begin(head: ReadonlyArray<unknown>, posted: Posted): void {
+  constructor(buffers: SharedBuffers.Receiver) {
+    this.#buffers = buffers
+  }
+
+  begin(head: ReadonlyArray<unknown>, count: number, posted: Posted): void {
     this.#head = head
     this.#posted = posted
-    this.#at = 3
+    this.#at = valuesAt
+    this.#placeAt = valuesAt + count
     this.#arrayAt = 1
   }
 
   end(): void {
-    this.begin([], "")
+    this.begin([], 0, "")
   }
 
   next(field: Field): unknown {
@@ -160,6 +184,13 @@ class Values {
   }
 
   #array(): TypedArray {
+    if (this.#placeAt >= this.#head.length) return this.#nextPosted()
+    // The writer of this module wrote them.
+    const place = this.#head[this.#placeAt++] as SharedBuffers.Place
+    return this.#buffers.arrayAt(place, () => this.#nextPosted())
+  }
+
+  #nextPosted(): TypedArray {
     // A shape with typed arrays was posted with them.
     const array = this.#posted[this.#arrayAt++] as TypedArray
     if (array.buffer instanceof ArrayBuffer) ExternalMemory.allocated(array.byteLength)
@@ -233,7 +264,15 @@ const describe = (value: unknown, depth = 0): FieldDescription | undefined => {
 
 const maxDepth = 8
 
-const shapeOf = ([tag, headers, field]: Description): Shape => ({ tag, headers, field: fieldOf(field) })
+const shapeOf = ([tag, headers, description]: Description): Shape => {
+  const field = fieldOf(description)
+  return { tag, headers, field, count: headers.length + countOf(field) }
+}
+
+const countOf = (field: Field): number => {
+  if (field === json) return 1
+  return field === typed ? 0 : field.fields.reduce<number>((sum, inner) => sum + countOf(inner), 0)
+}
 
 const fieldOf = (description: FieldDescription): Field => {
   if (typeof description === "number") return description

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { expand, type Short } from "../../../src/internal/shortMessage.ts"
 import * as Shapes from "../../../src/node/worker/shapes.ts"
+import * as SharedBuffers from "../../../src/node/worker/sharedBuffers.ts"
 import { random } from "../../fixtures/random.ts"
 
 const request = (payload: unknown, headers: ReadonlyArray<readonly [string, string]> = [["x", "y"]], id = 1): Short => [
@@ -14,8 +15,8 @@ const result = (value: unknown): Short => [1, 7, value]
 
 /** What one end makes of what the other writes, message by message, and how each was posted. */
 const makePort = () => {
-  const write = Shapes.makeWriter((array) => array.slice())
-  const read = Shapes.makeReader()
+  const write = Shapes.makeWriter((array) => array.slice(), SharedBuffers.makeSender(() => undefined))
+  const read = Shapes.makeReader(SharedBuffers.makeReceiver())
   return (short: Short) => {
     const posted = write(short)
     if (posted === undefined) return undefined

@@ -1,7 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { constants, type NodeGCPerformanceDetail, PerformanceObserver } from "node:perf_hooks"
+import { fileURLToPath } from "node:url"
 import * as ExternalMemory from "../../src/internal/externalMemory.ts"
+import * as Binary from "../fixtures/cli/binary.ts"
+
+/** Others have no such rule. */
+const hasGnuLibrary = "glibcVersionRuntime" in (process.report.getReport() as { readonly header: object }).header
 
 const mebibyte = 1024 * 1024
 
@@ -37,4 +42,15 @@ describe("memory of messages", () => {
     for (let index = 0; index < 20; index++) ExternalMemory.allocated(mebibyte)
     assert.isUndefined(globalThis.gc)
   })
+
+  it.live.skipIf(!hasGnuLibrary)("is given by the system once, and then used again", () =>
+    Effect.gen(function*() {
+      const program = yield* Binary.startProgram(pagesGiven, [])
+      const { code, stdout } = yield* program.ended
+      assert.strictEqual(code, 0)
+      // Messages of 24 MB are 5860 pages of 4 KiB.
+      assert.isBelow(Number(stdout), 500)
+    }))
 })
+
+const pagesGiven = fileURLToPath(new URL("../fixtures/pagesGiven.ts", import.meta.url))

@@ -222,7 +222,7 @@ const sabotagedInterruption: Record<string, ReadonlyArray<Broken>> = {
   "a call that is timed out is interrupted where it runs": [
     probe(({ wait }) => ({ wait: (sent) => detached(wait(sent)) })),
     probe(({ wait }) => ({
-      wait: (sent) => Effect.uninterruptible(Effect.timeoutOption(wait(sent), "5 seconds")) as never
+      wait: (sent) => Effect.uninterruptible(Effect.timeoutOption(wait(sent), "20 seconds")) as never
     }))
   ],
   "interrupting the reader of a stream stops its producer": [

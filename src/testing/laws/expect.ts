@@ -8,7 +8,7 @@ import type { Place } from "./law.ts"
 export class Broken extends Data.TaggedError("Broken")<{ readonly expected: string; readonly seen: string }> {}
 
 /** Ten times what a location should need and more, so that a busy machine breaks no law. */
-export const soon = Duration.seconds(2)
+export const soon = Duration.seconds(10)
 
 export const holds = (
   condition: boolean,

@@ -1,7 +1,7 @@
 /** What the handlers of a place have seen, asked through the place itself. */
 import { Clock, Duration, Effect } from "effect"
 import type { Sighting } from "../Probe.ts"
-import { Broken, newId, soon } from "./expect.ts"
+import { Broken, newId } from "./expect.ts"
 import type { Place } from "./law.ts"
 
 /** What all replicas together have seen. */
@@ -85,7 +85,7 @@ export const startedWithin = Effect.fnUntraced(function*<E>(
   attempt: (id: string, budget: Duration.Duration) => Effect.Effect<void, E>,
   observer: Observer = place.probe
 ) {
-  for (const budget of [Duration.millis(300), soon, longest]) {
+  for (const budget of [Duration.millis(300), Duration.seconds(2), longest]) {
     const id = yield* newId
     yield* attempt(id, budget)
     const { events } = yield* all(place, id, observer)
@@ -97,4 +97,4 @@ export const startedWithin = Effect.fnUntraced(function*<E>(
   })
 })
 
-const longest = Duration.times(soon, 4)
+const longest = Duration.seconds(8)

@@ -131,6 +131,13 @@ describe("buffers in shared memory between threads", () => {
       assert.strictEqual(postedArrays(), 0)
     }))
 
+  it.live("are not kept for having been posted once", () =>
+    Effect.gen(function*() {
+      const { pass } = yield* makeLink
+      const receive = () => Effect.map(pass({ data: sharedFloats(4) }), ({ data }) => new WeakRef(data.buffer))
+      assert.isTrue(yield* isCollected(yield* receive()))
+    }))
+
   it.live("are not named where the message that would have said so could not be written", () =>
     Effect.gen(function*() {
       const { pass, postedArrays, send } = yield* makeLink

@@ -42,8 +42,14 @@ const inFlight = Metric.gauge("chorale_calls_in_flight", { description: "Calls o
 
 type Series = Metric.Metric<number, unknown>
 
-/** Notes the beginning of a call, and gives what notes its end. */
-export type Begin = (fiber: Fiber.Fiber<unknown, unknown>) => (exit: Exit.Exit<unknown, unknown>) => undefined
+/** Notes the end of a call. */
+export type End = (exit: Exit.Exit<unknown, unknown>) => undefined
+
+/**
+ * Notes the beginning of a call, and gives what notes its end: to be called only when that is sure to happen, because a
+ * fiber can be interrupted between any two operations.
+ */
+export type Begin = (fiber: Fiber.Fiber<unknown, unknown>) => End
 
 /** Notes the calls of a method until the scope closes. The gauge is read when metrics are; a call does not pay for it. */
 export const make = (callee: string, method: string): Effect.Effect<Begin, never, Scope.Scope> =>

@@ -52,27 +52,35 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
   const callContext = CallContext.make(services)
   const keepDeadline = Deadlines.forEffect(service, method.name)
   const name = `${service}.${method.name}`
-  const run = (valid: unknown): AnyEffect => Effect.mapError(handler(valid), attribute)
+  const run = (valid: unknown): AnyEffect => Effect.mapErrorEager(handler(valid), attribute)
   const pass = passStreams(service, method)
   const isTraced = tracedBy(services)
+  const enter = (fiber: AnyFiber, effect: (fiber: AnyFiber) => AnyEffect, span: Tracer.Span | undefined): AnyEffect => {
+    const caller = fiber.context
+    let end: CallMetrics.End | undefined
+    return Effect.onExitPrimitive(
+      Effect.withFiber(() => {
+        end = begin(fiber)
+        const own = callContext(caller)
+        fiber.setContext(span === undefined ? own : Context.add(own, Tracer.ParentSpan, span))
+        return keepDeadline(fiber, effect(fiber))
+      }),
+      (exit) => {
+        fiber.setContext(caller)
+        return end?.(exit)
+      }
+    )
+  }
   const call = (effect: (fiber: AnyFiber) => AnyEffect): AnyEffect =>
-    Effect.withFiber((fiber) => {
-      const inSpan = (span: Tracer.Span | undefined) =>
-        Effect.onExitPrimitive(
-          // The context of a fiber is changed once a call, for the span and the handler together: each change costs.
-          Effect.updateContext<unknown, unknown, never, never>(
-            keepDeadline(fiber, effect(fiber)),
-            (caller) =>
-              span === undefined ? callContext(caller) : Context.add(callContext(caller), Tracer.ParentSpan, span)
-          ),
-          begin(fiber)
-        )
-      return isTraced(fiber.context) ? Effect.useSpan(name, inSpan) : inSpan(undefined)
-    })
+    Effect.withFiber((fiber) =>
+      isTraced(fiber.context)
+        ? Effect.useSpan(name, (span) => enter(fiber, effect, span))
+        : enter(fiber, effect, undefined)
+    )
   return Payload.withUnchecked(
     (payload: unknown): AnyEffect =>
       call((fiber) => Effect.flatMapEager(check(payload), (valid) => run(pass(valid, fiber.context)))),
-    (payload: unknown): AnyEffect => call(() => Effect.suspend(() => run(payload)))
+    (payload: unknown): AnyEffect => call(() => run(payload))
   )
 }
 
@@ -86,11 +94,14 @@ const streamMethod = ({ begin, method, service, services }: Edge, handler: (payl
   const keepDeadline = Deadlines.forStream(service, method.name)
   const pass = passStreams(service, method)
   const call = (answer: (fiber: AnyFiber) => Effect.Effect<AnyStream, unknown>): AnyStream =>
-    Effect.withFiber((fiber) => {
-      const end = begin(fiber)
-      const items = Stream.unwrap(Effect.map(answer(fiber), (stream) => keepDeadline(fiber, stream)))
-      return Effect.succeed(Stream.onExit(items, (exit) => Effect.sync(() => end(exit))))
-    }).pipe(Stream.unwrap, Stream.withSpan(span, spanOptions))
+    Stream.suspend(() => {
+      let end: CallMetrics.End | undefined
+      const items = Effect.withFiber((fiber) => {
+        end = begin(fiber)
+        return Effect.map(answer(fiber), (stream) => keepDeadline(fiber, stream))
+      })
+      return Stream.onExit(Stream.unwrap(items), (exit) => Effect.sync(() => end?.(exit)))
+    }).pipe(Stream.withSpan(span, spanOptions))
   return Payload.withUnchecked(
     (payload: unknown): AnyStream =>
       call((fiber) => Effect.map(check(payload), (valid) => run(pass(valid, fiber.context)))),

@@ -168,8 +168,16 @@ const effectMethod = (edge: Edge, call: UnaryClient.Call) => {
       return sending === undefined ? answer : Effect.raceFirst(answer, sending)
     })
   }
-  const run = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) =>
-    Effect.onExitPrimitive(edge.deadlines.effect(fiber, send(fiber, payload, span)), edge.begin(fiber))
+  const run = (fiber: AnyFiber, payload: unknown, span: Tracer.Span | undefined) => {
+    let end: CallMetrics.End | undefined
+    return Effect.onExitPrimitive(
+      Effect.suspend(() => {
+        end = edge.begin(fiber)
+        return edge.deadlines.effect(fiber, send(fiber, payload, span))
+      }),
+      (exit) => end?.(exit)
+    )
+  }
   return (payload: unknown) =>
     Effect.withFiber((fiber) =>
       fiber.getRef(References.TracerEnabled)
@@ -190,20 +198,18 @@ const streamMethod = (edge: Edge, call: RpcCall) => {
       ),
       Stream.catchCause((cause) => Stream.fromEffect(edge.noAnswer(cause)))
     )
-  const run = (fiber: AnyFiber, payload: unknown): Stream.Stream<unknown, unknown> => {
-    const end = edge.begin(fiber)
-    const answer = Effect.map(edge.prepare(payload), ({ encoded, sending }) => {
-      const items = receive(fiber, encoded)
-      return edge.deadlines.stream(fiber, sending === undefined ? items : Stream.interruptWhen(items, sending))
+  const run = (payload: unknown): Stream.Stream<unknown, unknown> => {
+    let end: CallMetrics.End | undefined
+    const answer = Effect.withFiber((fiber) => {
+      end = edge.begin(fiber)
+      return Effect.map(edge.prepare(payload), ({ encoded, sending }) => {
+        const items = receive(fiber, encoded)
+        return edge.deadlines.stream(fiber, sending === undefined ? items : Stream.interruptWhen(items, sending))
+      })
     })
-    return Stream.unwrap(answer).pipe(
-      Stream.onExit((exit) => Effect.sync(() => end(exit)))
-    )
+    return Stream.onExit(Stream.unwrap(answer), (exit) => Effect.sync(() => end?.(exit)))
   }
-  return (payload: unknown) =>
-    Stream.unwrap(Effect.withFiber((fiber) => Effect.succeed(run(fiber, payload)))).pipe(
-      Stream.withSpan(edge.name, streamSpanOptions)
-    )
+  return (payload: unknown) => Stream.suspend(() => run(payload)).pipe(Stream.withSpan(edge.name, streamSpanOptions))
 }
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>

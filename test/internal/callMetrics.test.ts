@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deadline, Model, ServiceError } from "chorale"
-import { Deferred, Effect, Fiber, Layer, Metric, Schema, Stream } from "effect"
+import { Codec, Deadline, Model, ServiceError } from "chorale"
+import { Deferred, Effect, Fiber, Layer, Metric, References, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 
@@ -101,6 +101,26 @@ describe("the metrics of calls", () => {
       yield* Fiber.interrupt(reading)
       assert.isTrue((yield* series("chorale_calls_in_flight")).every(({ value }) => value === 0))
     })))
+
+  for (const [place, placed] of Object.entries({ here: layer, "behind a codec": Codec.layer(Model1, ModelLive) })) {
+    it.effect(`lose no call that is interrupted before it has begun, ${place}`, () =>
+      Effect.gen(function*() {
+        const model = yield* Model1
+        // A fiber that yields too often gets nowhere: what comes before the call makes up for that.
+        const before = Array.from({ length: 10 }, () => Effect.void)
+        const stopAfter = (operations: number, call: Effect.Effect<unknown, unknown>) =>
+          before.reduce((rest, step) => Effect.andThen(step, rest), call).pipe(
+            Effect.provideService(References.MaxOpsBeforeYield, operations),
+            Effect.forkChild({ startImmediately: true }),
+            Effect.andThen(Fiber.interrupt)
+          )
+        for (let operations = 8; operations < 100; operations++) {
+          yield* stopAfter(operations, model.run({ how: "never" }))
+          yield* stopAfter(operations, Stream.runDrain(model.count()))
+        }
+        assert.isTrue((yield* series("chorale_calls_in_flight")).every(({ value }) => value === 0))
+      }).pipe(Effect.provide(placed), Effect.provideService(Metric.MetricRegistry, new Map())))
+  }
 
   it.effect("forget the gauge of a service that was released", () =>
     Effect.gen(function*() {

@@ -5,10 +5,12 @@ import { ok } from "node:assert/strict"
 import { mlp } from "../examples/batching/mlp.ts"
 import * as Fixture from "../test/fixtures/onnx.ts"
 import {
+  apart,
   type Benchmark,
   describe,
   format,
   interleave,
+  inTurns,
   median,
   medianMillis,
   microsPerCall,
@@ -115,18 +117,14 @@ export const throughput: Benchmark = {
     const ours = fastest([halves, wholes])
     const { meanSize } = yield* batched.stats
     const gain = median(ours) / median(alone)
-    return {
-      value: series(ours),
-      baseline: series(best),
-      notes: [
-        `over a run for each call: ${format(gain)}, ratio >= 3: ${verdict(gain >= 3)}; such are ` +
-        `${describe(series(alone))} a millisecond`,
-        ...Object.entries(sizes).map(([size, found]) => `${size}: ${describe(series(found))} a millisecond`),
-        `runs of ${callers / 2} rows that nobody stacks, cuts or waits for: ${describe(series(ceiling))} a millisecond`,
-        `ours in two runs of ${callers / 2}: ${describe(series(halves))}, with ${format(meanSize)} calls on average`,
-        `ours in one run of ${callers}: ${describe(series(wholes))}`
-      ]
-    }
+    return inTurns(ours, best, [
+      `over a run for each call: ${format(gain)}, ratio >= 3: ${verdict(gain >= 3)}; such are ` +
+      `${describe(series(alone))} a millisecond`,
+      ...Object.entries(sizes).map(([size, found]) => `${size}: ${describe(series(found))} a millisecond`),
+      `runs of ${callers / 2} rows that nobody stacks, cuts or waits for: ${describe(series(ceiling))} a millisecond`,
+      `ours in two runs of ${callers / 2}: ${describe(series(halves))}, with ${format(meanSize)} calls on average`,
+      `ours in one run of ${callers}: ${describe(series(wholes))}`
+    ])
   }, Effect.orDie)
 }
 
@@ -170,14 +168,10 @@ export const closedLoopLatency: Benchmark = {
     })
     const ratio = ({ baseline, value }: (typeof sides)[number]) => value.figure / baseline.figure
     const worst = sides.reduce((worst, side) => ratio(side) > ratio(worst) ? side : worst)
-    return {
-      value: worst.value,
-      baseline: worst.baseline,
-      notes: [
-        ...sides.map((side) => `${side.callers} callers: ${format(ratio(side))}, ${describe(side.value)} ms`),
-        `a bare timer over its time: ${format(median(timer) / ideal(16))}, ${describe(series(timer))} ms`
-      ]
-    }
+    return apart(worst.value, worst.baseline, [
+      ...sides.map((side) => `${side.callers} callers: ${format(ratio(side))}, ${describe(side.value)} ms`),
+      `a bare timer over its time: ${format(median(timer) / ideal(16))}, ${describe(series(timer))} ms`
+    ])
   }, Effect.orDie)
 }
 
@@ -205,7 +199,7 @@ export const openLoopLatency: Benchmark = {
       lone: medianMillis(9, () => call(1)),
       poisson
     }, { rounds: 15, warmup: 2 })
-    return { value: series(samples.poisson), baseline: series(samples.lone), notes: [] }
+    return inTurns(samples.poisson, samples.lone)
   }, Effect.orDie)
 }
 
@@ -224,6 +218,6 @@ export const idleLatency: Benchmark = {
       batched: microsPerCall(500, () => batched(one)),
       bare: microsPerCall(500, () => run(one))
     }, { rounds: 41, warmup: 5 })
-    return { value: series(samples.batched), baseline: series(samples.bare), notes: [] }
+    return inTurns(samples.batched, samples.bare)
   }, Effect.orDie)
 }

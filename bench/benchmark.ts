@@ -27,10 +27,11 @@ export interface Options {
   readonly full: boolean
 }
 
-/** What a run gives: both sides, and lines that belong beside them. */
+/** What a run gives: both sides, the one over the other, and lines that belong beside them. */
 export interface Measured {
   readonly value: Series
   readonly baseline: Series
+  readonly ratio: Series
   readonly notes: ReadonlyArray<string>
 }
 
@@ -64,6 +65,31 @@ export const series = (samples: ReadonlyArray<number>): Series => ({
   low: quantile(samples, 0.25),
   high: quantile(samples, 0.75),
   count: samples.length
+})
+
+/**
+ * Sums up two sides whose samples were taken in turns.
+ *
+ * Their ratio is the median of the ratios of each turn. What slows a machine for some seconds slows both samples of a
+ * turn, but it may fall on the median of one side and not on that of the other.
+ */
+export const inTurns = (
+  value: ReadonlyArray<number>,
+  baseline: ReadonlyArray<number>,
+  notes: ReadonlyArray<string> = []
+): Measured => ({
+  value: series(value),
+  baseline: series(baseline),
+  ratio: series(value.map((sample, turn) => sample / baseline[turn]!)),
+  notes
+})
+
+/** Sums up two sides that were not measured in turns, whose ratio is that of their figures. */
+export const apart = (value: Series, baseline: Series, notes: ReadonlyArray<string>): Measured => ({
+  value,
+  baseline,
+  ratio: series([value.figure / baseline.figure]),
+  notes
 })
 
 /**

@@ -1,7 +1,7 @@
 import Undici from "@effect/platform-node/Undici"
 import { Effect } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
-import { type Benchmark, interleave, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, interleave, inTurns, ratioAtMost } from "./benchmark.ts"
 import { start } from "./child.ts"
 import type { Orchestrator } from "./compose/server.ts"
 import type { HopServer } from "./hop/server.ts"
@@ -74,6 +74,6 @@ export const composeCpu: Benchmark = {
       { ours: ours.cpuPerRequest, byHand: byHand.cpuPerRequest },
       { rounds: 15, warmup: 4 }
     )
-    return { value: series(samples.ours), baseline: series(samples.byHand), notes: [] }
+    return inTurns(samples.ours, samples.byHand)
   }, Effect.orDie)
 }

@@ -1,7 +1,7 @@
 import { Ensemble } from "chorale"
 import { Effect } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
-import { type Benchmark, interleave, microsPerCall, millisOf, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, interleave, inTurns, microsPerCall, millisOf, ratioAtMost } from "./benchmark.ts"
 
 /** What waits for a model elsewhere: it takes time, and no work. */
 const wait = (millis: number) => Effect.as(Effect.sleep(millis), millis)
@@ -16,7 +16,7 @@ const overSleep = Effect.fnUntraced(function*(
     ours: millisOf(Ensemble.all(members)),
     bare: millisOf(Effect.promise(() => new Promise((resolve) => setTimeout(resolve, longest))))
   }, { rounds, warmup: 2 })
-  return { value: series(samples.ours), baseline: series(samples.bare), notes: [] }
+  return inTurns(samples.ours, samples.bare)
 })
 
 /** Two models that wait, together. */
@@ -67,6 +67,6 @@ export const fanout512: Benchmark = {
       ours: microsPerCall(ensembles, () => ours),
       bare: microsPerCall(ensembles, () => bare)
     }, { rounds: 41, warmup: 10 })
-    return { value: series(samples.ours), baseline: series(samples.bare), notes: [] }
+    return inTurns(samples.ours, samples.bare)
   })
 }

@@ -3,7 +3,7 @@ import { Tensor } from "chorale"
 import { Socket } from "chorale/node"
 import { Context, Effect, Layer } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
-import { type Benchmark, interleave, medianMillis, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, interleave, inTurns, medianMillis, ratioAtMost } from "./benchmark.ts"
 import { start } from "./child.ts"
 import * as Grpc from "./hop/grpcService.ts"
 import type { HopServer } from "./hop/server.ts"
@@ -51,7 +51,7 @@ const compare = Effect.fnUntraced(function*<E>(
     ours: Effect.withTracerEnabled(micros(ours), false),
     grpc: micros(() => Effect.promise(grpc))
   }, { rounds: 21, warmup: 4 })
-  return { value: series(samples.ours), baseline: series(samples.grpc), notes: [] }
+  return inTurns(samples.ours, samples.grpc)
 })
 
 export const grpcSmall: Benchmark = {

@@ -4,7 +4,7 @@ import { Remote, Tensor } from "chorale"
 import { Http } from "chorale/node"
 import { Context, Effect, Layer } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
-import { type Benchmark, format, interleave, medianMillis, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, describe, interleave, inTurns, medianMillis, ratioAtMost } from "./benchmark.ts"
 import { start } from "./child.ts"
 import { pinToOneCore } from "./pin.ts"
 import { Echo, type Server } from "./remote/contracts.ts"
@@ -66,13 +66,10 @@ const compare = <A, E>(
     generic: micros(sides.generic)
   }, { rounds: 21, warmup: 4 }).pipe(
     Effect.map((samples) => {
-      const baseline = series(samples.bare)
-      const ratio = format(series(samples.generic).figure / baseline.figure)
-      return {
-        value: series(samples.node),
-        baseline,
-        notes: [`through Remote.layerHttp and the undici client of @effect/platform-node: ratio ${ratio}`]
-      }
+      const { ratio } = inTurns(samples.generic, samples.bare)
+      return inTurns(samples.node, samples.bare, [
+        `through Remote.layerHttp and the undici client of @effect/platform-node: ratio ${describe(ratio)}`
+      ])
     })
   )
 }

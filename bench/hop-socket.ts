@@ -2,7 +2,7 @@ import { Tensor } from "chorale"
 import { Socket } from "chorale/node"
 import { Context, Effect, Layer } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
-import { type Benchmark, interleave, medianMillis, ratioAtLeast, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, interleave, inTurns, medianMillis, ratioAtLeast, ratioAtMost } from "./benchmark.ts"
 import { start } from "./child.ts"
 import * as Raw from "./hop/rawClient.ts"
 import { cpuMicros, type HopServer } from "./hop/server.ts"
@@ -69,7 +69,7 @@ const latency = (kind: Kind, calls: Calls, perSample: number, traced = false) =>
       { ours: Effect.withTracerEnabled(micros(ours), traced), raw: micros(raw) },
       { rounds: 25, warmup: 5 }
     )
-    return { value: series(samples.ours), baseline: series(samples.raw), notes: [] }
+    return inTurns(samples.ours, samples.raw)
   }, Effect.orDie)
 
 /** The CPU time of both ends per call. */
@@ -88,7 +88,7 @@ const cpu = (kind: Kind, calls: Calls, perSample: number) =>
       ours: Effect.withTracerEnabled(perCall(ours, all.cpu.ours), false),
       raw: perCall(raw, all.cpu.raw)
     }, { rounds: 15, warmup: 4 })
-    return { value: series(samples.ours), baseline: series(samples.raw), notes: [] }
+    return inTurns(samples.ours, samples.raw)
   }, Effect.orDie)
 
 const socketSmall: Benchmark = {
@@ -168,7 +168,7 @@ const throughput: Benchmark = {
       { ours: Effect.withTracerEnabled(perSecond(ours), false), raw: perSecond(raw) },
       { rounds: 15, warmup: 3 }
     )
-    return { value: series(samples.ours), baseline: series(samples.raw), notes: [] }
+    return inTurns(samples.ours, samples.raw)
   }, Effect.orDie)
 }
 

@@ -4,7 +4,7 @@ import { Context, Effect, Layer } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
 import { once } from "node:events"
 import * as Threads from "node:worker_threads"
-import { type Benchmark, interleave, medianMillis, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, interleave, inTurns, medianMillis, ratioAtMost, series } from "./benchmark.ts"
 import { pinToOneCore } from "./pin.ts"
 import { Echo } from "./remote/contracts.ts"
 
@@ -58,8 +58,8 @@ export const threadSmall: Benchmark = {
     const samples = yield* interleave({
       ours: measured(micros(1000, () => echo.json(record))),
       bare: micros(1000, () => Effect.promise(() => post(record)))
-    }, { rounds: 25, warmup: 5 })
-    return { value: series(samples.ours), baseline: series(samples.bare), notes: [] }
+    }, { rounds: 75, warmup: 5 })
+    return inTurns(samples.ours, samples.bare)
   }, Effect.orDie)
 }
 
@@ -90,13 +90,9 @@ export const thread4m: Benchmark = {
       { fresh: measured(micros(1000, () => echo.tensor({ tensor: newlyShared() }))) },
       { rounds: 9, warmup: 2 }
     )
-    return {
-      value: series(samples.shared),
-      baseline: series(samples.small),
-      notes: [
-        `in memory of its own, copied once each way: ${Math.round(copied)} µs`,
-        `in shared memory that was never sent before, 1 KiB: ${Math.round(series(fresh).figure)} µs`
-      ]
-    }
+    return inTurns(samples.shared, samples.small, [
+      `in memory of its own, copied once each way: ${Math.round(copied)} µs`,
+      `in shared memory that was never sent before, 1 KiB: ${Math.round(series(fresh).figure)} µs`
+    ])
   }, Effect.orDie)
 }

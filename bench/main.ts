@@ -2,14 +2,23 @@
  * Measures the library against what a user would have without it.
  *
  * `npm run bench` runs every benchmark, `npm run bench -- NAME` the one of that name or those whose names begin so, and
- * `--list` names them. Every ratio is of medians that were measured in turns in the same run. A missed target is
- * printed and is no error. The results go to results.json; those of benchmarks that did not run stay as they are.
+ * `--list` names them. Both sides are measured in turns in the same run, and a ratio is the median of those of each turn
+ * with its quartiles; of what cannot be measured so it is the ratio of the medians. A missed target is printed and is no error. The results go to results.json; those of benchmarks that did not run stay as they are.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Effect, FileSystem, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { fileURLToPath } from "node:url"
-import { type Benchmark, format, type Measured, type Options, type Series, type Target, verdict } from "./benchmark.ts"
+import {
+  type Benchmark,
+  describe,
+  format,
+  type Measured,
+  type Options,
+  type Series,
+  type Target,
+  verdict
+} from "./benchmark.ts"
 import { benchmarks } from "./benchmarks.ts"
 import { start } from "./child.ts"
 import type { Isolated } from "./isolated.ts"
@@ -69,9 +78,9 @@ const runOne = Effect.fnUntraced(function*(benchmark: Benchmark, options: Option
   yield* keep(toResult(benchmark, measured))
 }, Effect.scoped)
 
-const toResult = (benchmark: Benchmark, { baseline, value }: Measured): typeof Result.Type => ({
+const toResult = (benchmark: Benchmark, { baseline, ratio, value }: Measured): typeof Result.Type => ({
   name: benchmark.name,
-  ratio: round(value.figure / baseline.figure),
+  ratio: round(ratio.figure),
   target: benchmark.target?.limit ?? null,
   goal: goalOf(benchmark) ?? null,
   value: round(value.figure),
@@ -91,16 +100,15 @@ const keep = Effect.fnUntraced(function*(result: typeof Result.Type) {
   yield* files.writeFileString(resultsPath, `${JSON.stringify(results, undefined, 2)}\n`)
 })
 
-const report = (benchmark: Benchmark, { baseline, notes, value }: Measured): string => {
+const report = (benchmark: Benchmark, { baseline, notes, ratio, value }: Measured): string => {
   const { name, target, unit } = benchmark
-  const ratio = value.figure / baseline.figure
   const outcome = target === null
     ? "no target"
-    : `${goalOf(benchmark)}: ${verdict(isMet(target, ratio, value))}`
+    : `${goalOf(benchmark)}: ${verdict(isMet(target, ratio.figure, value))}`
   const side = ({ count, figure, high, low }: Series) =>
     `${format(figure)} ${unit} (${format(low)}..${format(high)}, ${count} samples)`
   return [
-    `${name.padEnd(26)} ratio ${format(ratio).padEnd(6)} ${outcome}`,
+    `${name.padEnd(26)} ratio ${ratio.count === 1 ? format(ratio.figure) : describe(ratio)}  ${outcome}`,
     `  ${side(value)} over ${side(baseline)}`,
     ...notes.map((note) => `  ${note}`),
     ""

@@ -2,7 +2,7 @@ import { Model, Tensor } from "chorale"
 import { Effect } from "effect"
 import { Rpc } from "effect/rpc"
 import { strictEqual } from "node:assert/strict"
-import { type Benchmark, interleave, microsPerCall, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, interleave, inTurns, microsPerCall, ratioAtMost } from "./benchmark.ts"
 
 const callsPerSample = 20_000
 
@@ -26,7 +26,7 @@ const measure = Effect.gen(function*() {
     ours: microsPerCall(callsPerSample, () => echo.echo(payload)),
     bare: microsPerCall(callsPerSample, () => bare(payload))
   }, { rounds: 41, warmup: 5 })
-  return { value: series(samples.ours), baseline: series(samples.bare), notes: [] }
+  return inTurns(samples.ours, samples.bare)
 }).pipe(Effect.provide(Echo.toLayer({ echo: handler })), Effect.orDie)
 
 /** What a service adds to a function: the check of the payload and the context of the call. */

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { type Benchmark, format, median, ratioAtMost, type Series } from "./benchmark.ts"
+import { apart, type Benchmark, format, median, ratioAtMost, type Series } from "./benchmark.ts"
 import type { Reading } from "./ocr/reader.ts"
 import { readers } from "./ocr/readers.ts"
 import { characterErrors, samples } from "./ocr/samples.ts"
@@ -28,7 +28,7 @@ export const latency: Benchmark = {
     for (let round = 0; round < (full ? 15 : 3); round++) {
       yield* Effect.all(round % 2 === 0 ? [readOurs, readTheirs] : [readTheirs, readOurs])
     }
-    return { value: summary(our), baseline: summary(their), notes: compare(our, their) }
+    return apart(summary(our), summary(their), compare(our, their))
   }, Effect.orDie)
 }
 

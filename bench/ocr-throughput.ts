@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { type Benchmark, interleave, ratioAtLeast, series } from "./benchmark.ts"
+import { type Benchmark, interleave, inTurns, ratioAtLeast } from "./benchmark.ts"
 import { readers } from "./ocr/readers.ts"
 import { samples } from "./ocr/samples.ts"
 
@@ -26,12 +26,8 @@ export const throughput: Benchmark = {
       ours: Effect.map(ours("allAtOnce", paths), perSecond),
       peer: Effect.map(peer("allAtOnce", paths), perSecond)
     }, { rounds: 15, warmup: 2 })
-    return {
-      value: series(taken.ours),
-      baseline: series(taken.peer),
-      notes: [
-        full ? "all samples" : `without ${leftOut.join(" and ")}: npm run bench -- ocr/throughput --full has them`
-      ]
-    }
+    return inTurns(taken.ours, taken.peer, [
+      full ? "all samples" : `without ${leftOut.join(" and ")}: npm run bench -- ocr/throughput --full has them`
+    ])
   }, Effect.orDie)
 }

@@ -2,7 +2,7 @@ import Undici from "@effect/platform-node/Undici"
 import { Tensor } from "chorale"
 import { Effect } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
-import { type Benchmark, interleave, medianMillis, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, interleave, inTurns, medianMillis, ratioAtMost } from "./benchmark.ts"
 import { start } from "./child.ts"
 import { pinToOneCore } from "./pin.ts"
 import type { Server } from "./remote/contracts.ts"
@@ -33,7 +33,7 @@ export const oipBinary602k: Benchmark = {
     const micros = (call: () => Promise<unknown>) =>
       Effect.map(medianMillis(40, () => Effect.promise(call)), (millis) => millis * 1000)
     const samples = yield* interleave({ ours: micros(infer), bare: micros(post) }, { rounds: 21, warmup: 4 })
-    return { value: series(samples.ours), baseline: series(samples.bare), notes: [] }
+    return inTurns(samples.ours, samples.bare)
   }, Effect.orDie)
 }
 

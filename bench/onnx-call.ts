@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
 import { Worker } from "node:worker_threads"
 import * as Fixture from "../test/fixtures/onnx.ts"
-import { type Benchmark, format, interleave, median, microsPerCall, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, format, interleave, inTurns, median, microsPerCall, ratioAtMost } from "./benchmark.ts"
 
 /** 1x3x224x224: a picture as most image classifiers take it, 602 kB. */
 const elements = 150_528
@@ -33,14 +33,10 @@ export const call: Benchmark = {
       shared: microsPerCall(callsPerSample, () => session.run({ x: shared })),
       message: Effect.promise(() => perRoundTrip(() => echo(undefined)))
     }, { rounds: 41, warmup: 5 })
-    return {
-      value: series(samples.ours),
-      baseline: series(samples.bare),
-      notes: [
-        `with the input in a SharedArrayBuffer: ${format(median(samples.shared))} µs`,
-        `a bare round trip of an empty message: ${format(median(samples.message))} µs`
-      ]
-    }
+    return inTurns(samples.ours, samples.bare, [
+      `with the input in a SharedArrayBuffer: ${format(median(samples.shared))} µs`,
+      `a bare round trip of an empty message: ${format(median(samples.message))} µs`
+    ])
   }, Effect.orDie)
 }
 

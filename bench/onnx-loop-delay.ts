@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { type Benchmark, format, median, type Series, valueAtMost } from "./benchmark.ts"
+import { apart, type Benchmark, format, median, type Series, valueAtMost } from "./benchmark.ts"
 import type { LoopDelay } from "./ocr/reader.ts"
 import { readers } from "./ocr/readers.ts"
 import { samples } from "./ocr/samples.ts"
@@ -30,11 +30,7 @@ export const loopDelay: Benchmark = {
       our.push(yield* ours("load", { paths, seconds }))
       if (period < 2) their.push(yield* peer("load", { paths, seconds }))
     }
-    return {
-      value: summary(our),
-      baseline: summary(their),
-      notes: [`ours: ${describe(our)}`, `peer: ${describe(their)}`]
-    }
+    return apart(summary(our), summary(their), [`ours: ${describe(our)}`, `peer: ${describe(their)}`])
   }, Effect.orDie)
 }
 

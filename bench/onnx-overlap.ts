@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node"
 import * as Fixture from "../test/fixtures/onnx.ts"
-import { type Benchmark, format, interleave, median, millisOf, quantile, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, format, interleave, inTurns, median, millisOf, quantile, ratioAtMost } from "./benchmark.ts"
 import { start } from "./child.ts"
 import type { Spinner } from "./spinner.ts"
 
@@ -52,16 +52,12 @@ export const overlap: Benchmark = {
     const slower = median(samples.first) > median(samples.second) ? samples.first : samples.second
     const ratio = (together: ReadonlyArray<number>, alone: ReadonlyArray<number>) =>
       `${format(median(together) / median(alone))} (${format(median(together))} ms over ${format(median(alone))} ms)`
-    return {
-      value: series(samples.together),
-      baseline: series(slower),
-      notes: [
-        `on the main thread with Promise.all: ${ratio(samples.mainTogether, samples.mainAlone)}`,
-        `in two processes without this library, which is what the machine had to give: ` +
-        ratio(samples.bareTogether, samples.bareAlone),
-        `the fastest sample over the fastest: ${format(quantile(samples.together, 0) / quantile(slower, 0))}`
-      ]
-    }
+    return inTurns(samples.together, slower, [
+      `on the main thread with Promise.all: ${ratio(samples.mainTogether, samples.mainAlone)}`,
+      `in two processes without this library, which is what the machine had to give: ` +
+      ratio(samples.bareTogether, samples.bareAlone),
+      `the fastest sample over the fastest: ${format(quantile(samples.together, 0) / quantile(slower, 0))}`
+    ])
   }, Effect.orDie)
 }
 

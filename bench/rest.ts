@@ -1,7 +1,17 @@
 import Undici from "@effect/platform-node/Undici"
 import { Effect } from "effect"
 import { deepStrictEqual } from "node:assert/strict"
-import { type Benchmark, format, interleave, medianMillis, ratioAtLeast, ratioAtMost, series } from "./benchmark.ts"
+import {
+  apart,
+  type Benchmark,
+  format,
+  interleave,
+  inTurns,
+  medianMillis,
+  ratioAtLeast,
+  ratioAtMost,
+  series
+} from "./benchmark.ts"
 import { start } from "./child.ts"
 import { pinToOneCore } from "./pin.ts"
 import type { Server } from "./remote/contracts.ts"
@@ -26,7 +36,7 @@ export const restJson: Benchmark = {
     const micros = (call: Effect.Effect<unknown>) =>
       Effect.map(medianMillis(300, () => call), (millis) => millis * 1000)
     const samples = yield* interleave({ ours: micros(ours.call), bare: micros(bare.call) }, { rounds: 21, warmup: 4 })
-    return { value: series(samples.ours), baseline: series(samples.bare), notes: [] }
+    return inTurns(samples.ours, samples.bare)
   }, Effect.orDie)
 }
 
@@ -63,11 +73,9 @@ export const restRps: Benchmark = {
     const samples = yield* interleave({ ours: ours.rps, fastify: fastify.rps }, { rounds: 11, warmup: 4 })
     const cpu = series(yield* Effect.all(Array.from({ length: 5 }, () => ours.cpu))).figure
     const theirs = series(yield* Effect.all(Array.from({ length: 5 }, () => fastify.cpu))).figure
-    return {
-      value: series(samples.ours),
-      baseline: series(samples.fastify),
-      notes: [`CPU of a request: ${format(cpu)} µs over ${format(theirs)} µs in Fastify`]
-    }
+    return inTurns(samples.ours, samples.fastify, [
+      `CPU of a request: ${format(cpu)} µs over ${format(theirs)} µs in Fastify`
+    ])
   }, Effect.orDie)
 }
 
@@ -107,13 +115,9 @@ export const restOverload: Benchmark = {
     const sustained = yield* Effect.all(Array.from({ length: 3 }, () => best.run({ rate: unlimited, seconds: 2 })))
     const bestRate = series(sustained.map(({ goodput }) => goodput))
     const flooded = yield* many.run({ rate: 2 * bestRate.figure, seconds: full ? 30 : 5 })
-    return {
-      value: series([flooded.goodput]),
-      baseline: bestRate,
-      notes: [
-        `/livez took ${format(flooded.health)} ms at most`,
-        `refused by status: ${JSON.stringify(flooded.refused)}; without a free connection: ${flooded.unsent}`
-      ]
-    }
+    return apart(series([flooded.goodput]), bestRate, [
+      `/livez took ${format(flooded.health)} ms at most`,
+      `refused by status: ${JSON.stringify(flooded.refused)}; without a free connection: ${flooded.unsent}`
+    ])
   }, Effect.orDie)
 }

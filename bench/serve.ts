@@ -1,6 +1,6 @@
 /** What `chorale serve` costs: the time until it is ready, and the memory of replicas in processes. */
 import { Effect } from "effect"
-import { type Benchmark, format, interleave, millisOf, ratioAtMost, series } from "./benchmark.ts"
+import { type Benchmark, format, interleave, inTurns, millisOf, ratioAtMost } from "./benchmark.ts"
 import { build, childrenOf, freePort, memoryOf, start, untilReady } from "./serve/built.ts"
 
 const serve = (
@@ -24,11 +24,7 @@ export const serveStartup: Benchmark = {
       ours: untilAnswer((port) => serve("hello.ts", port)),
       bare: untilAnswer((port) => ["bare.ts", String(port)])
     }, { rounds: 15, warmup: 2 })
-    return {
-      value: series(ours),
-      baseline: series(bare),
-      notes: ["the second start and later: Node keeps what it compiled"]
-    }
+    return inTurns(ours, bare, ["the second start and later: Node keeps what it compiled"])
   })
 }
 
@@ -60,6 +56,6 @@ export const serveMemory: Benchmark = {
     }))
     const taken = yield* interleave({ ours, bare }, { rounds: 3, warmup: 0 })
     const note = `with what processes share counted once: ${format(shared.ours)} MB over ${format(shared.bare)} MB`
-    return { value: series(taken.ours), baseline: series(taken.bare), notes: [note] }
+    return inTurns(taken.ours, taken.bare, [note])
   })
 }

@@ -3,10 +3,12 @@ import { Context, Effect, FiberSet, Layer, Schema, type Scope, Semaphore } from 
 import { Rpc } from "effect/rpc"
 import { strictEqual } from "node:assert/strict"
 import {
+  apart,
   type Benchmark,
   describe,
   format,
   interleave,
+  inTurns,
   type Measured,
   microsPerCall,
   quantile,
@@ -34,7 +36,7 @@ const measureCost = (limit: typeof EchoLive) =>
       limited: microsPerCall(callsPerSample, () => limited.echo(payload)),
       bare: microsPerCall(callsPerSample, () => bare.echo(payload))
     }, { rounds: 41, warmup: 5 })
-    return { value: series(samples.limited), baseline: series(samples.bare), notes: [] }
+    return inTurns(samples.limited, samples.bare)
   }).pipe(Effect.orDie)
 
 /** What a limit adds to a call that it lets in at once. */
@@ -147,16 +149,13 @@ const measureOverload = (seconds: number): Effect.Effect<Measured> =>
     )
     const unlimited = yield* openLoop(EchoSlow, 3 * capacity, seconds)
     const after = yield* saturated(EchoSlow, half)
-    return {
-      value: series(goodput(limited, seconds)),
-      baseline: series([...goodput(before, half), ...goodput(after, half)]),
-      notes: [
-        within("the answered", outcomesOf("answered", limited), deadlineMillis),
-        within("the refused", outcomesOf("Overloaded", limited), 10),
-        report(`at ${format(3 * capacity)} calls a second, with the limit`, limited, seconds),
-        report(`at ${format(3 * capacity)} calls a second, without it`, unlimited, seconds)
-      ]
-    }
+    const best = series([...goodput(before, half), ...goodput(after, half)])
+    return apart(series(goodput(limited, seconds)), best, [
+      within("the answered", outcomesOf("answered", limited), deadlineMillis),
+      within("the refused", outcomesOf("Overloaded", limited), 10),
+      report(`at ${format(3 * capacity)} calls a second, with the limit`, limited, seconds),
+      report(`at ${format(3 * capacity)} calls a second, without it`, unlimited, seconds)
+    ])
   })
 
 /** What is left of a model under three times the load that it can take. */

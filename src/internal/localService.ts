@@ -55,7 +55,7 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
   const run = (valid: unknown): AnyEffect => Effect.mapErrorEager(handler(valid), attribute)
   const pass = passStreams(service, method)
   const isTraced = tracedBy(services)
-  const enter = (fiber: AnyFiber, effect: (fiber: AnyFiber) => AnyEffect, span: Tracer.Span | undefined): AnyEffect => {
+  const enter = (fiber: AnyFiber, answer: Answer, span: Tracer.Span | undefined): AnyEffect => {
     const caller = fiber.context
     let end: CallMetrics.End | undefined
     return Effect.onExitPrimitive(
@@ -63,7 +63,7 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
         end = begin(fiber)
         const own = callContext(caller)
         fiber.setContext(span === undefined ? own : Context.add(own, Tracer.ParentSpan, span))
-        return keepDeadline(fiber, effect(fiber))
+        return keepDeadline(fiber, answer(caller))
       }),
       (exit) => {
         fiber.setContext(caller)
@@ -71,18 +71,21 @@ const effectMethod = ({ begin, method, service, services }: Edge, handler: (payl
       }
     )
   }
-  const call = (effect: (fiber: AnyFiber) => AnyEffect): AnyEffect =>
+  const call = (answer: Answer): AnyEffect =>
     Effect.withFiber((fiber) =>
       isTraced(fiber.context)
-        ? Effect.useSpan(name, (span) => enter(fiber, effect, span))
-        : enter(fiber, effect, undefined)
+        ? Effect.useSpan(name, (span) => enter(fiber, answer, span))
+        : enter(fiber, answer, undefined)
     )
   return Payload.withUnchecked(
     (payload: unknown): AnyEffect =>
-      call((fiber) => Effect.flatMapEager(check(payload), (valid) => run(pass(valid, fiber.context)))),
+      call((caller) => Effect.flatMapEager(check(payload), (valid) => run(pass(valid, caller)))),
     (payload: unknown): AnyEffect => call(() => run(payload))
   )
 }
+
+/** What a call does in the context of the service, given that of its caller. */
+type Answer = (caller: Context.Context<never>) => AnyEffect
 
 const streamMethod = ({ begin, method, service, services }: Edge, handler: (payload: unknown) => AnyStream) => {
   const check = Payload.check(service, method)

@@ -308,6 +308,14 @@ describe("a stream in a payload", () => {
       assert.deepStrictEqual(seen, [2])
     }))
 
+  it.effect("of a call in the same process runs in the context of that call", () =>
+    Effect.gen(function*() {
+      const Addend = Context.Reference<number>("test/Addend", { defaultValue: () => 0 })
+      const stream = Stream.unwrap(Effect.map(Addend, (addend) => Stream.make(1 + addend)))
+      const sum = Sum.use((service) => Effect.provideService(service.sum({ numbers: stream }), Addend, 41))
+      assert.strictEqual(yield* sum.pipe(Effect.provide(SumLive)), 42)
+    }))
+
   it.effect("fails the call when the callee cannot be told", () =>
     Effect.gen(function*() {
       const carry = (message: StreamMessage.Message) => message.type === "items" ? Effect.fail("gone") : Effect.void

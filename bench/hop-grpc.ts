@@ -40,6 +40,7 @@ const clients = Effect.gen(function*() {
 })
 
 const compare = Effect.fnUntraced(function*<E>(
+  rounds: number,
   perSample: number,
   ours: () => Effect.Effect<unknown, E>,
   grpc: () => Promise<unknown>
@@ -50,7 +51,7 @@ const compare = Effect.fnUntraced(function*<E>(
   const samples = yield* interleave({
     ours: Effect.withTracerEnabled(micros(ours), false),
     grpc: micros(() => Effect.promise(grpc))
-  }, { rounds: 21, warmup: 4 })
+  }, { rounds, warmup: 4 })
   return inTurns(samples.ours, samples.grpc)
 })
 
@@ -61,7 +62,7 @@ export const grpcSmall: Benchmark = {
   target: ratioAtMost(0.25),
   run: Effect.fnUntraced(function*() {
     const { echo, unary } = yield* clients
-    return yield* compare(500, () => echo.json(record), async () => ({ ...Object(await unary("Json", record)) }))
+    return yield* compare(61, 500, () => echo.json(record), async () => ({ ...Object(await unary("Json", record)) }))
   }, Effect.orDie)
 }
 
@@ -78,6 +79,6 @@ export const grpc600k: Benchmark = {
       const data: Uint8Array = Object(await unary("Tensor", { data: bytes })).data
       return new Float32Array(Uint8Array.from(data).buffer)
     }
-    return yield* compare(40, () => Effect.map(echo.tensor({ tensor }), ({ data }) => data), overGrpc)
+    return yield* compare(21, 40, () => Effect.map(echo.tensor({ tensor }), ({ data }) => data), overGrpc)
   }, Effect.orDie)
 }

@@ -5,7 +5,8 @@
  * attachments (u32), zero (u32), the length of each attachment (u32 each), the head, and the attachments, each of these
  * parts padded to 8 bytes. The head is `{ "m": message, "b": paths, "z": paths }`: `b` says where in the message each
  * attachment belongs and `z` where a negative zero does, which JSON cannot write. A message with a short form is `s` in
- * place of `m`, and alone where it needs neither.
+ * place of `m`, and alone where it needs neither. Where both ends of a connection agree on it, the short form goes without
+ * the names in it (`shapes.ts`).
  */
 import { Data } from "effect"
 import * as ShortMessage from "./shortMessage.ts"
@@ -48,10 +49,13 @@ export const encode = (messages: ReadonlyArray<unknown>): Uint8Array<ArrayBuffer
 }
 
 /** The head of a message's frame as JSON, and the bytes that go behind it. */
-export const split = (
-  message: unknown
-): { readonly head: string; readonly attachments: ReadonlyArray<Uint8Array> } => {
-  const short = ShortMessage.shorten(message)
+export interface Split {
+  readonly head: string
+  readonly attachments: ReadonlyArray<Uint8Array>
+}
+
+/** Makes a frame of a message, given its short form if it has one. */
+export const split = (message: unknown, short = ShortMessage.shorten(message)): Split => {
   const plain = write(message, short)
   if (plain !== undefined) return { head: plain, attachments: [] }
   const { attachments, bytesAt, value, zerosAt } = detach(short ?? message)
@@ -176,8 +180,11 @@ export const attachmentCount = (bytes: Uint8Array): number => readNumber(bytes, 
 const readNumber = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
 
+/** The message that a head stands for which is an array; nothing where it stands for none. */
+export type Expand = (head: ReadonlyArray<unknown>) => object | undefined
+
 /** The message of one whole frame. Its attachments are views of these bytes, or of a copy that is aligned to 8 bytes. */
-export const decode = (bytes: Uint8Array): unknown => {
+export const decode = (bytes: Uint8Array, expand: Expand = ShortMessage.expand): unknown => {
   const headLength = readNumber(bytes, 4)
   const count = readNumber(bytes, 8)
   const headAt = padded(fixed + 4 * count)
@@ -198,7 +205,7 @@ export const decode = (bytes: Uint8Array): unknown => {
     }
   }
   if (offset !== bytes.byteLength) throw malformed("its parts do not add up to its length")
-  return assemble(head, attachments)
+  return assemble(head, attachments, expand)
 }
 
 const decodeText = (bytes: Uint8Array): string => {
@@ -210,11 +217,15 @@ const decodeText = (bytes: Uint8Array): string => {
 }
 
 /** The message that was split into a head and attachments. */
-export const assemble = (text: string, attachments: ReadonlyArray<Uint8Array>): unknown => {
+export const assemble = (
+  text: string,
+  attachments: ReadonlyArray<Uint8Array>,
+  expand: Expand = ShortMessage.expand
+): unknown => {
   const head = parse(text)
   if (Array.isArray(head)) {
     if (attachments.length > 0) throw malformed("it has attachments and no places for them")
-    return expand(head)
+    return expanded(head, expand)
   }
   if (!isHead(head)) throw malformed("its head is incomplete")
   const { b, z } = head
@@ -222,11 +233,11 @@ export const assemble = (text: string, attachments: ReadonlyArray<Uint8Array>): 
   let message = "s" in head ? head.s : head.m
   for (let index = 0; index < b.length; index++) message = replace(message, b[index]!, null, attachments[index])
   for (const path of z) message = replace(message, path, 0, -0)
-  return "s" in head ? expand(message) : message
+  return "s" in head ? expanded(message, ShortMessage.expand) : message
 }
 
-const expand = (short: unknown): object => {
-  const message = Array.isArray(short) ? ShortMessage.expand(short) : undefined
+const expanded = (head: unknown, expand: Expand): object => {
+  const message = Array.isArray(head) ? expand(head) : undefined
   if (message === undefined) throw malformed("its head is no message")
   return message
 }

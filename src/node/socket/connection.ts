@@ -1,5 +1,6 @@
 /**
- * One connection: each side says hello with its limit, and then sends RPC messages as frames.
+ * One connection: each side says hello with its limit, and then sends RPC messages as frames, without the names in them
+ * where the other side has said that it takes such shapes.
  *
  * A client may ask for a sign of life, and a server says when it is about to close. Whatever else arrives ends the
  * connection, with the error in which it differs.
@@ -9,6 +10,7 @@ import type * as Net from "node:net"
 import * as Frames from "../../internal/frames.ts"
 import * as FrameReader from "./frameReader.ts"
 import * as FrameWriter from "./frameWriter.ts"
+import * as Shapes from "./shapes.ts"
 
 /** A message that the other side would not take. */
 export interface TooLarge {
@@ -54,6 +56,7 @@ export const make = <Message>(socket: Net.Socket, options: {
   let failure: Error | undefined
   let receivedBytes = 0
   let receivedWhenAsked = -1
+  let split: (message: unknown) => Frames.Split = Frames.split
 
   const writer = FrameWriter.make(socket, () => {
     if (options.pausesReading && socket.writableLength > highWaterMark && !socket.isPaused()) socket.pause()
@@ -69,13 +72,15 @@ export const make = <Message>(socket: Net.Socket, options: {
     }
     if (!isHello(message)) throw new Frames.FrameError({ message: "the other side did not say hello" })
     limit = Math.min(limit, message.maxFrameSize)
+    if (message.shapes === true) split = Shapes.makeSplitter(limit)
     state = "open"
     options.onOpen(connection)
   }
 
   const reader = FrameReader.make({
     limit: () => state === "greeting" ? helloLimit : options.maxFrameSize,
-    onMessage: receiveMessage
+    onMessage: receiveMessage,
+    expand: Shapes.makeExpander()
   })
 
   const close = () => {
@@ -86,7 +91,7 @@ export const make = <Message>(socket: Net.Socket, options: {
   const connection: Connection = {
     isOpen: () => state === "open",
     send: (message) => {
-      const parts = FrameWriter.encode(message, limit)
+      const parts = FrameWriter.encode(split(message), limit)
       if (typeof parts === "number") return { length: parts, limit }
       writer.write(parts)
       return undefined
@@ -137,7 +142,7 @@ const highWaterMark = 1024 * 1024
 const helloLimit = 1024
 
 const hello = (maxFrameSize: number): ReadonlyArray<Uint8Array> => [
-  Frames.encode([{ _tag: "Hello", protocol, maxFrameSize }])
+  Frames.encode([{ _tag: "Hello", protocol, maxFrameSize, shapes: true }])
 ]
 
 const protocol = "chorale/2"
@@ -149,6 +154,6 @@ const closing: ReadonlyArray<Uint8Array> = [Frames.encode([{ _tag: "Closing" }])
 const hasTag = (u: unknown): u is { readonly _tag: string } =>
   typeof u === "object" && u !== null && "_tag" in u && typeof u._tag === "string"
 
-const isHello = (u: unknown): u is { readonly maxFrameSize: number } =>
+const isHello = (u: unknown): u is { readonly maxFrameSize: number; readonly shapes?: unknown } =>
   hasTag(u) && u._tag === "Hello" && "protocol" in u && u.protocol === protocol &&
   "maxFrameSize" in u && typeof u.maxFrameSize === "number"

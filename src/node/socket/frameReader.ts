@@ -20,6 +20,8 @@ export const make = (options: {
   /** The longest frame, in bytes, that is read at this moment. */
   readonly limit: () => number
   readonly onMessage: (message: unknown) => void
+  /** What makes a message of a head that is an array; by default, the short form of a message is. */
+  readonly expand?: Frames.Expand
 }): FrameReader => {
   let stopped = false
   let frame: Uint8Array | undefined
@@ -45,7 +47,7 @@ export const make = (options: {
     length = lengthKnown ? lengthAt(chunk, offset) : lengthField
     if (lengthKnown && left >= length) {
       const whole = length === chunk.byteLength ? chunk : chunk.subarray(offset, offset + length)
-      options.onMessage(Frames.decode(ownedIfKept(whole)))
+      options.onMessage(Frames.decode(ownedIfKept(whole), options.expand))
       return offset + length
     }
     frame = allocate(capacity(length, left))
@@ -71,7 +73,7 @@ export const make = (options: {
       return
     }
     frame = undefined
-    options.onMessage(Frames.decode(full))
+    options.onMessage(Frames.decode(full, options.expand))
   }
 
   return {

@@ -6,8 +6,7 @@ import type * as Net from "node:net"
 import * as Frames from "../../internal/frames.ts"
 
 /** The parts of the frame of a message, in order, or its length where that is over the limit. */
-export const encode = (message: unknown, limit: number): ReadonlyArray<Uint8Array> | number => {
-  const { attachments, head } = Frames.split(message)
+export const encode = ({ attachments, head }: Frames.Split, limit: number): ReadonlyArray<Uint8Array> | number => {
   const headLength = Buffer.byteLength(head)
   const headAt = Frames.padded(Frames.fixed + 4 * attachments.length)
   const attachmentsAt = headAt + Frames.padded(headLength)

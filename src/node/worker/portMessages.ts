@@ -6,8 +6,9 @@
  * side can change what the other holds, and nobody's memory is detached.
  */
 import * as Frames from "../../internal/frames.ts"
+import * as Shapes from "../../internal/shapes.ts"
 import * as ShortMessage from "../../internal/shortMessage.ts"
-import * as Shapes from "./shapes.ts"
+import * as PostedShapes from "./shapes.ts"
 import * as SharedBuffers from "./sharedBuffers.ts"
 
 /** What is posted at once: one message in any of its forms, or an array of all that is sent before what runs now ends. */
@@ -34,7 +35,7 @@ export const makeSender = (post: (batch: Batch, transfer: ReadonlyArray<ArrayBuf
     batch.push(posted)
   }
   const buffers = SharedBuffers.makeSender((number) => add(letGo + number))
-  const write = Shapes.makeWriter((array) => ownArray(array, transfer), buffers)
+  const write = PostedShapes.makeWriter((array) => ownArray(array, transfer), buffers)
   return (message: unknown): void => {
     const short = ShortMessage.shorten(message)
     add((short && write(short)) ?? Frames.write(message, short) ?? own(short ?? message, transfer))
@@ -47,10 +48,10 @@ const letGo = "-:"
 /** Takes all that is posted, in its order, and gives each message as it was given to the sender. */
 export const makeReceiver = (onMessage: (message: unknown) => void) => {
   const buffers = SharedBuffers.makeReceiver()
-  const read = Shapes.makeReader(buffers)
+  const read = PostedShapes.makeReader(buffers)
   const decode = (posted: unknown): unknown => {
     if (typeof posted === "string") return decodeText(posted)
-    if (Shapes.hasArrays(posted)) return read(JSON.parse(posted[0]), posted)
+    if (PostedShapes.hasArrays(posted)) return read(JSON.parse(posted[0]), posted)
     return Array.isArray(posted) ? ShortMessage.expand(posted) : posted
   }
   const decodeText = (text: string): unknown => {
@@ -65,7 +66,9 @@ export const makeReceiver = (onMessage: (message: unknown) => void) => {
   }
   return (batch: Batch): void => {
     // A short message begins with a number, and no message is one, nor a typed array.
-    if (typeof batch === "string" || typeof batch[0] === "number" || Shapes.hasArrays(batch)) return receive(batch)
+    if (typeof batch === "string" || typeof batch[0] === "number" || PostedShapes.hasArrays(batch)) {
+      return receive(batch)
+    }
     for (const posted of batch) receive(posted)
   }
 }
@@ -104,7 +107,7 @@ const ownFields = (fields: Readonly<Record<string, unknown>>, transfer: Array<Ar
 /** Below this many bytes the copy that cloning makes costs less than giving one away. */
 const worthGiving = 4096
 
-const ownArray = (array: SharedBuffers.TypedArray, transfer: Array<ArrayBuffer>): SharedBuffers.TypedArray => {
+const ownArray = (array: Shapes.TypedArray, transfer: Array<ArrayBuffer>): Shapes.TypedArray => {
   if (array.buffer instanceof SharedArrayBuffer) return array
   const { byteLength, byteOffset, length } = array
   // Cloning a view clones all of the buffer that it is a view of.
@@ -119,5 +122,5 @@ const ownArray = (array: SharedBuffers.TypedArray, transfer: Array<ArrayBuffer>)
 }
 
 /** What `slice` of a Buffer gives is a view of the same memory. */
-const sliced = (array: SharedBuffers.TypedArray): SharedBuffers.TypedArray =>
+const sliced = (array: Shapes.TypedArray): Shapes.TypedArray =>
   array instanceof Uint8Array ? Uint8Array.prototype.slice.call(array) : array.slice()

@@ -6,8 +6,7 @@
  * stand for each view of it. When the buffer of the sender is collected, the receiver lets go of its own.
  */
 
-/** Any typed array. */
-export type TypedArray = Exclude<NodeJS.TypedArray, Buffer>
+import type { TypedArray } from "../../internal/shapes.ts"
 
 /**
  * What a message says of a typed array: nothing where that is posted as it is, the number under which its buffer is to be

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { hasShape } from "../../../src/internal/shapes.ts"
 import { expand, type Short } from "../../../src/internal/shortMessage.ts"
 import * as Shapes from "../../../src/node/worker/shapes.ts"
 import * as SharedBuffers from "../../../src/node/worker/sharedBuffers.ts"
@@ -22,8 +23,8 @@ const makePort = () => {
     if (posted === undefined) return undefined
     const text = typeof posted === "string" ? posted : posted[0]
     const head: unknown = JSON.parse(text)
-    assert.isTrue(Shapes.hasShape(head))
-    return { text, message: Shapes.hasShape(head) ? read(head, posted) : undefined }
+    assert.isTrue(hasShape(head))
+    return { text, message: hasShape(head) ? read(head, posted) : undefined }
   }
 }
 

@@ -79,6 +79,6 @@ export const grpc600k: Benchmark = {
       const data: Uint8Array = Object(await unary("Tensor", { data: bytes })).data
       return new Float32Array(Uint8Array.from(data).buffer)
     }
-    return yield* compare(21, 40, () => Effect.map(echo.tensor({ tensor }), ({ data }) => data), overGrpc)
+    return yield* compare(61, 40, () => Effect.map(echo.tensor({ tensor }), ({ data }) => data), overGrpc)
   }, Effect.orDie)
 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deadline, Model, ServiceError } from "chorale"
-import { Deferred, Duration, Effect, Fiber, Layer, Option, Schedule, Schema, Stream } from "effect"
+import { Codec, Deadline, Model, ServiceError } from "chorale"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, Option, Schedule, Schema, Stream } from "effect"
 import { Rpc } from "effect/rpc"
 import { TestClock } from "effect/testing"
 
@@ -34,6 +34,11 @@ const setUp = Effect.gen(function*() {
   })))
   return { layer: Layer.provideMerge(outer, slow), started: () => started, interrupted }
 })
+
+const places: Readonly<Record<string, (layer: Layer.Layer<Slow>) => Layer.Layer<Slow>>> = {
+  "in this process": (layer) => layer,
+  "behind a codec": (layer) => Codec.layer(Slow, layer)
+}
 
 const isExceeded = (error: unknown, budget: number) => {
   assert.instanceOf(error, ServiceError.ServiceError)
@@ -122,4 +127,18 @@ describe("Deadline", () => {
       isExceeded(yield* Fiber.join(fiber), 35)
       assert.deepStrictEqual(seen, [0, 1, 2])
     }))
+
+  for (const [place, placed] of Object.entries(places)) {
+    it.effect(`of who builds a service is none of its calls, ${place}`, () =>
+      Effect.gen(function*() {
+        const { layer } = yield* setUp
+        const context = yield* Deadline.within(Layer.build(placed(layer)), "1 seconds")
+        yield* TestClock.adjust("2 seconds")
+        const slow = Context.get(context, Slow)
+        assert.deepStrictEqual(yield* slow.left(), Option.none())
+        const first = yield* Effect.forkChild(Stream.runHead(slow.ticks()), { startImmediately: true })
+        yield* TestClock.adjust("10 millis")
+        assert.deepStrictEqual(yield* Fiber.join(first), Option.some(0))
+      }))
+  }
 })

@@ -5,6 +5,7 @@ import { Headers, HttpTraceContext } from "effect/http"
 import * as Deadline from "../Deadline.ts"
 import * as Gate from "../http/gate.ts"
 import * as Token from "../http/token.ts"
+import * as CallContext from "../internal/callContext.ts"
 import { ListenError } from "../node/Socket.ts"
 import * as Call from "../openInference/call.ts"
 import { invalid } from "../openInference/refusal.ts"
@@ -28,7 +29,7 @@ export interface Options {
 export const listen = Effect.fnUntraced(function*(methods: Calls.Methods, stopping: Calls.Stopping, options: Options) {
   const running = new Set<Fiber.Fiber<unknown, unknown>>()
   // A call is part of its caller's trace, not of the span in which the server was built.
-  const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>())
+  const context = CallContext.ofLayer(yield* Effect.context<never>())
   const server = new Grpc.Server({
     "grpc.max_receive_message_length": options.maxMessageSize,
     "grpc.max_send_message_length": -1

@@ -4,11 +4,12 @@
  * All requests are one client to the RPC server, told apart by the ids that the route gives them, so that a call leaves
  * nothing behind. An answer that is one message is sent whole; a stream is sent message by message as it is read.
  */
-import { Cause, Context, Effect, Queue, Scope, Stream, Tracer } from "effect"
+import { Cause, Effect, Queue, Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { HttpServerError } from "effect/http"
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import { codecFor } from "../internal/bytesCodec.ts"
+import * as CallContext from "../internal/callContext.ts"
 import { CallMap } from "../internal/callMap.ts"
 import * as Wire from "../internal/wire.ts"
 import * as Answer from "./answer.ts"
@@ -43,7 +44,7 @@ export const make: Effect.Effect<RpcRoute> = Effect.gen(function*() {
   const calls = new CallMap<string | number, Call>()
   const disconnects = yield* Queue.make<number>()
   // A call is part of its caller's trace, not of the span in which the server was built.
-  const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>())
+  const context = CallContext.ofLayer(yield* Effect.context<never>())
   const runFork = Effect.runForkWith(context)
   let nextId = 0
   let writeRequest: (clientId: number, message: RpcMessage.FromClientEncoded) => Effect.Effect<void> = () => Effect.void

@@ -24,6 +24,12 @@ const carried: ReadonlyArray<Carry> = [
   carry(References.TracerTimingEnabled)
 ]
 
+/** What a layer is built with, without the trace and the deadline of the call that has it built, if one has. */
+export const ofLayer: (context: Context.Context<never>) => Context.Context<never> = Context.omit(
+  Tracer.ParentSpan,
+  Deadline.Current
+)
+
 /** The services of a layer, with what the fiber that calls it carries. */
 export const make = (services: Context.Context<never>) => (caller: Context.Context<never>): Context.Context<never> => {
   let context = services

@@ -48,13 +48,13 @@ export const encode = (messages: ReadonlyArray<unknown>): Uint8Array<ArrayBuffer
   return result
 }
 
-/** The head of a message's frame as JSON, and the bytes that go behind it. */
+/** A message in two parts: the head of its frame as JSON, and the bytes that go behind it. */
 export interface Split {
   readonly head: string
   readonly attachments: ReadonlyArray<Uint8Array>
 }
 
-/** Makes a frame of a message, given its short form if it has one. */
+/** Splits a message, given its short form if it has one. */
 export const split = (message: unknown, short = ShortMessage.shorten(message)): Split => {
   const plain = write(message, short)
   if (plain !== undefined) return { head: plain, attachments: [] }

@@ -23,7 +23,7 @@ export const make = (
   build: Handlers | Effect.Effect<Handlers>
 ) =>
   Effect.gen(function*() {
-    const services = Context.add(yield* Effect.context<never>(), CallMetrics.Caller, name)
+    const services = Context.add(CallContext.ofLayer(yield* Effect.context<never>()), CallMetrics.Caller, name)
     const handlers = Effect.isEffect(build) ? yield* build : build
     const client: Record<string, AnyMethod> = {}
     for (const method of methods.values()) {

@@ -1,7 +1,8 @@
 /** A caller and a server in one process, between which every message goes as a frame. */
-import { Context, Effect, Layer, Queue, Tracer } from "effect"
+import { Context, Effect, Layer, Queue } from "effect"
 import { RpcClient, type RpcMessage, RpcServer } from "effect/rpc"
 import { codecFor } from "./bytesCodec.ts"
+import * as CallContext from "./callContext.ts"
 import { deliver } from "./deliver.ts"
 import * as Frames from "./frames.ts"
 
@@ -14,7 +15,7 @@ const client = 0
 /** Both ends of a connection that writes and reads frames, without anything between. */
 export const layer: Layer.Layer<RpcClient.Protocol | RpcServer.Protocol> = Layer.effectContext(Effect.gen(function*() {
   // What one side sends runs in a fiber of the other: nothing reaches it but what the message holds.
-  const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
+  const runFork = Effect.runForkWith(CallContext.ofLayer(yield* Effect.context<never>()))
   const disconnects = yield* Queue.make<number>()
   const clientIds = new Map<string | number, number>()
   // Both ends are in this process: there is nobody who could send what is no message.

@@ -3,6 +3,7 @@ import { Effect, type Stream } from "effect"
 import type { Headers } from "effect/http"
 import { RpcGroup, RpcServer } from "effect/rpc"
 import type * as Model from "../Model.ts"
+import * as CallContext from "./callContext.ts"
 import * as CallHeaders from "./callHeaders.ts"
 import * as Contract from "./contract.ts"
 import * as ServedMethod from "./servedMethod.ts"
@@ -21,10 +22,11 @@ export const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Served>
   const methods = handlersOf(services, { codecFor: protocol.codecFor, receiver: new StreamReceiver.Receiver() })
   const server = yield* UnaryServer.make(protocol, methods.unary)
   const group = groupOf(services)
+  const handlers = Effect.updateContext(group.toHandlers(methods.all), CallContext.ofLayer)
   yield* RpcServer.make(group, { disableFatalDefects: true, disableTracing: true, onDisconnect: server.disconnect })
     .pipe(
       Effect.provideService(RpcServer.Protocol, server.protocol),
-      Effect.provideContext(yield* group.toHandlers(methods.all)),
+      Effect.provideContext(yield* handlers),
       Effect.forkScoped
     )
   yield* Effect.addFinalizer(() => server.close)

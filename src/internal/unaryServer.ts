@@ -5,8 +5,9 @@
  * fibers for each request and keeps a scope, an observer and two registries of it. Here a call is one fiber, which sends
  * its own answer.
  */
-import { Cause, Context, Effect, ErrorReporter, Exit, Fiber, Schema, Tracer } from "effect"
+import { Cause, Effect, ErrorReporter, Exit, Fiber, Schema } from "effect"
 import { type RpcMessage, RpcSchema, type RpcServer } from "effect/rpc"
+import * as CallContext from "./callContext.ts"
 import { CallMap } from "./callMap.ts"
 
 /** Answers a request with a payload as it travels. */
@@ -40,7 +41,7 @@ export const make = Effect.fnUntraced(function*(protocol: Protocol, handlers: Re
     protocol.codecFor(Schema.Exit(Schema.Any, Schema.Any, Schema.Defect()))
   )
   // A call is part of its caller's trace, not of the span in which the server was built.
-  const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
+  const runFork = Effect.runForkWith(CallContext.ofLayer(yield* Effect.context<never>()))
   const clients = new Map<number, Client>()
   let isClosed = false
 

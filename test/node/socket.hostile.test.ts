@@ -5,6 +5,7 @@ import { Context, Deferred, Effect, Fiber, Layer } from "effect"
 import * as Net from "node:net"
 import * as Frames from "../../src/internal/frames.ts"
 import { Echo, echoLive, makeWaiting } from "../fixtures/echo.ts"
+import { random } from "../fixtures/random.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -17,14 +18,6 @@ const claim = (length: number) => {
   const frame = new Uint8Array(4)
   new DataView(frame.buffer).setUint32(0, length, true)
   return frame
-}
-
-/** Numbers from 0 to 1 that are the same in every run (mulberry32). */
-const random = (seed: number) => () => {
-  seed = seed + 0x6d2b79f5 | 0
-  let mixed = Math.imul(seed ^ seed >>> 15, 1 | seed)
-  mixed = mixed + Math.imul(mixed ^ mixed >>> 7, 61 | mixed) ^ mixed
-  return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32
 }
 
 /** A connection that says what it is told to. */

@@ -1,8 +1,9 @@
 /** The `RpcServer.Protocol` of a listening socket: each connection is a client. */
-import { Context, Deferred, Duration, Effect, Queue, Schedule, Tracer } from "effect"
+import { Deferred, Duration, Effect, Queue, Schedule } from "effect"
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import type * as Net from "node:net"
 import { codecFor } from "../../internal/bytesCodec.ts"
+import * as CallContext from "../../internal/callContext.ts"
 import { CallMap } from "../../internal/callMap.ts"
 import { deliver } from "../../internal/deliver.ts"
 import * as FailedExit from "../../internal/failedExit.ts"
@@ -34,7 +35,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const clients = new Map<number, Client>()
   const disconnects = yield* Queue.make<number>()
   // A call is part of its caller's trace, not of the span in which the server was built.
-  const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>())
+  const context = CallContext.ofLayer(yield* Effect.context<never>())
   const runFork = Effect.runForkWith(context)
   const emptied = Deferred.makeUnsafe<void>()
   let accept: SocketProtocol["accept"] = () => undefined

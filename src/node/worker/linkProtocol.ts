@@ -3,8 +3,9 @@
  *
  * A call whose caller has gone stays counted until the replica has answered it, because until then it works on it.
  */
-import { Clock, Context, Duration, Effect, Tracer } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { RpcClient, type RpcMessage, type RpcSerialization } from "effect/rpc"
+import * as CallContext from "../../internal/callContext.ts"
 import * as CallHeaders from "../../internal/callHeaders.ts"
 import { CallMap } from "../../internal/callMap.ts"
 import { deliver } from "../../internal/deliver.ts"
@@ -48,7 +49,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const load = yield* ReplicaLoad
   const end = yield* ReplicaEnd
   // What arrives belongs to the traces of the calls, not to the span in which the replica was started.
-  const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
+  const runFork = Effect.runForkWith(CallContext.ofLayer(yield* Effect.context<never>()))
   const waiting = new CallMap<RequestId, Waiting>()
   let gone: ServiceError.Reason | undefined
   let watching = false

@@ -1,7 +1,8 @@
 /** What a replica writes to its standard output and error: each line in the log, and the last ones kept for an error. */
-import { Context, Effect, Tracer } from "effect"
+import { Effect } from "effect"
 import type { Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
+import * as CallContext from "../../internal/callContext.ts"
 import { ReplicaText } from "../../internal/replicaText.ts"
 
 /** Takes what was written to one stream, as it comes. */
@@ -19,7 +20,7 @@ export interface Output {
 
 /** Logs the lines of a replica under its name. */
 export const make = Effect.fnUntraced(function*(name: string) {
-  const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>())
+  const context = CallContext.ofLayer(yield* Effect.context<never>())
   const worded = yield* ReplicaText
   const runFork = Effect.runForkWith(context)
   const last: Array<string> = []

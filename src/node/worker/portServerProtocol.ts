@@ -1,8 +1,9 @@
 /** The `RpcServer.Protocol` of a thread: its one client is the thread that started it. */
-import { Context, Effect, Queue, Tracer } from "effect"
+import { Effect, Queue } from "effect"
 import { type RpcMessage, RpcServer } from "effect/rpc"
 import type { MessagePort } from "node:worker_threads"
 import { codecForClones } from "../../internal/bytesCodec.ts"
+import * as CallContext from "../../internal/callContext.ts"
 import { deliver } from "../../internal/deliver.ts"
 import * as PortMessages from "./portMessages.ts"
 
@@ -12,7 +13,7 @@ const client = 0
 export const make = Effect.fnUntraced(function*(port: MessagePort) {
   const disconnects = yield* Queue.make<number>()
   // A call is part of its caller's trace, not of the span in which the server was built.
-  const runFork = Effect.runForkWith(Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()))
+  const runFork = Effect.runForkWith(CallContext.ofLayer(yield* Effect.context<never>()))
   // The other half of this module sent it: what is no message is a bug, which ends the thread.
   const fail = (defect: unknown) => {
     throw defect

@@ -5,7 +5,6 @@
  * a buffer a number when it sends it for the second time, under which the receiver keeps it; from then on a few numbers
  * stand for each view of it. When the buffer of the sender is collected, the receiver lets go of its own.
  */
-
 import type { TypedArray } from "../../internal/shapes.ts"
 
 /**

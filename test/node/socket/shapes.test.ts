@@ -4,7 +4,7 @@ import * as V8 from "node:v8"
 import * as Vm from "node:vm"
 import * as Frames from "../../../src/internal/frames.ts"
 import * as Shapes from "../../../src/node/socket/shapes.ts"
-import { random } from "../../fixtures/random.ts"
+import { jsonValue, picker, random } from "../../fixtures/random.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -101,19 +101,12 @@ describe("messages on a socket without their names", () => {
 
   it("arrive as JSON would have them, whatever comes before them", () => {
     const next = random(1)
-    const pick = <A>(...items: readonly [A, ...ReadonlyArray<A>]): A => items[Math.floor(next() * items.length)]!
-    const value = (depth: number): unknown => {
-      const kind = pick("leaf", "object", "object", "list")
-      if (depth === 0 || kind === "leaf") return pick<unknown>(null, true, "", "text", 0, -1.5, 1e300)
-      const length = Math.floor(next() * 4)
-      if (kind === "list") return Array.from({ length }, () => value(depth - 1))
-      return Object.fromEntries(Array.from({ length }, () => [pick("a", "b", "1", "", "toString"), value(depth - 1)]))
-    }
+    const pick = picker(next)
     let without = 0
     for (let connection = 0; connection < 200; connection++) {
       const pass = makeConnection(pick(200, mebibyte))
       for (let count = 0; count < 100; count++) {
-        const sent = next() < 0.5 ? request(value(2), pick("a/b", "a/c")) : result(value(2))
+        const sent = next() < 0.5 ? request(jsonValue(next, 2), pick("a/b", "a/c")) : result(jsonValue(next, 2))
         const { head, message } = pass(sent)
         if (head.startsWith("[4,")) without++
         assert.deepStrictEqual(message, asJson(sent))

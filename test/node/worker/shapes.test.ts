@@ -3,7 +3,7 @@ import { hasShape } from "../../../src/internal/shapes.ts"
 import { expand, type Short } from "../../../src/internal/shortMessage.ts"
 import * as Shapes from "../../../src/node/worker/shapes.ts"
 import * as SharedBuffers from "../../../src/node/worker/sharedBuffers.ts"
-import { random } from "../../fixtures/random.ts"
+import { jsonValue, random } from "../../fixtures/random.ts"
 
 const request = (payload: unknown, headers: ReadonlyArray<readonly [string, string]> = [["x", "y"]], id = 1): Short => [
   0,
@@ -103,19 +103,11 @@ describe("messages without their names", () => {
 
   it("arrive as JSON would have them, whatever comes before them", () => {
     const next = random(1)
-    const pick = <A>(...items: readonly [A, ...ReadonlyArray<A>]): A => items[Math.floor(next() * items.length)]!
-    const value = (depth: number): unknown => {
-      const kind = pick("leaf", "object", "object", "list")
-      if (depth === 0 || kind === "leaf") return pick<unknown>(null, true, "", "text", 0, -1.5, 1e300)
-      const length = Math.floor(next() * 4)
-      if (kind === "list") return Array.from({ length }, () => value(depth - 1))
-      return Object.fromEntries(Array.from({ length }, () => [pick("a", "b", "1", "", "toString"), value(depth - 1)]))
-    }
     let written = 0
     for (let port = 0; port < 200; port++) {
       const pass = makePort()
       for (let message = 0; message < 100; message++) {
-        const short = next() < 0.5 ? request(value(2)) : result(value(2))
+        const short = next() < 0.5 ? request(jsonValue(next, 2)) : result(jsonValue(next, 2))
         const passed = pass(short)
         if (passed === undefined) continue
         written++

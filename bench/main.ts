@@ -2,8 +2,9 @@
  * Measures the library against what a user would have without it.
  *
  * `npm run bench` runs every benchmark, `npm run bench -- NAME` the one of that name or those whose names begin so, and
- * `--list` names them. Both sides are measured in turns in the same run, and a ratio is the median of those of each turn
- * with its quartiles; of what cannot be measured so it is the ratio of the medians. A missed target is printed and is no error. The results go to results.json; those of benchmarks that did not run stay as they are.
+ * `--list` names them. Both sides are measured in the same run, most in turns: then a ratio is the median of those of
+ * each turn, with its quartiles, and otherwise it is that of the medians. A missed target is printed and is no error. The
+ * results go to results.json; those of benchmarks that did not run stay as they are.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Effect, FileSystem, Schema } from "effect"

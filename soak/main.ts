@@ -2,8 +2,8 @@
  * Calls a service hundreds of thousands of times wherever it can run, and looks at what both ends hold on to.
  *
  * `npm run soak` makes 200,000 calls at each location, and `npm run soak -- thread http --calls 20000` fewer at some.
- * After each tenth it prints memory, handles and open files of both ends. It fails where the last tenth holds over 5 %
- * more of something than the second. It needs `--expose-gc`.
+ * For each tenth it prints memory, handles and open files of both ends. It fails where the last tenth holds over 5 % more
+ * of something than the second. It needs `--expose-gc`.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Console, Effect, Schema } from "effect"
@@ -15,7 +15,7 @@ import * as Traffic from "./traffic.ts"
 
 class Failed extends Schema.TaggedError<Failed>()("Failed", { message: Schema.String }) {}
 
-/** What both ends hold after a tenth of the calls. */
+/** What both ends hold at most when they are looked at in a tenth of the calls. */
 interface Tenth {
   readonly caller: Held
   readonly callee: Held
@@ -23,17 +23,26 @@ interface Tenth {
 
 const inFlight = 32
 
+/** A pool has more and fewer connections from one moment to the next, below a limit that it does not leave. */
+const looks = 5
+
 const soakAt = Effect.fnUntraced(function*(location: string, calls: number) {
   yield* Console.log(`${location}\n${header}`)
   const soak = yield* Soak
   const tenths: Array<Tenth> = []
   for (let tenth = 1; tenth <= 10; tenth++) {
-    const start = performance.now()
-    yield* Traffic.run(soak, (tenth - 1) * calls / 10, tenth * calls / 10, inFlight)
-    const rate = calls / 10 / (performance.now() - start) * 1000
-    const held: Tenth = { callee: yield* soak.held(), caller: yield* measure }
+    const seen: Array<Tenth> = []
+    let millis = 0
+    for (let look = 1; look <= looks; look++) {
+      const start = performance.now()
+      const until = (part: number) => Math.round(calls / 10 * (tenth - 1 + part / looks))
+      yield* Traffic.run(soak, until(look - 1), until(look), inFlight)
+      millis += performance.now() - start
+      seen.push({ callee: yield* soak.held(), caller: yield* measure })
+    }
+    const held: Tenth = { callee: most(seen, "callee"), caller: most(seen, "caller") }
     tenths.push(held)
-    yield* Console.log(line(tenth, held, rate))
+    yield* Console.log(line(tenth, held, calls / 10 / millis * 1000))
   }
   const grown = growth(tenths)
   yield* Console.log(grown.length === 0 ? "  flat\n" : `  GROWN: ${grown.join(", ")}\n`)
@@ -43,6 +52,11 @@ const soakAt = Effect.fnUntraced(function*(location: string, calls: number) {
 const ends = ["caller", "callee"] as const
 const memory = ["heapUsed", "external"] as const
 const counts = ["resources", "files"] as const
+
+const most = (seen: ReadonlyArray<Tenth>, end: (typeof ends)[number]): Held => {
+  const of = (what: keyof Held) => Math.max(...seen.map((tenth) => tenth[end][what]))
+  return { heapUsed: of("heapUsed"), external: of("external"), resources: of("resources"), files: of("files") }
+}
 
 /** What the last tenth holds more of than the second. */
 const growth = (tenths: ReadonlyArray<Tenth>): ReadonlyArray<string> => {
